@@ -1,0 +1,1 @@
+"""The PostgreSQL schema of a multi-workspace document platform."""
