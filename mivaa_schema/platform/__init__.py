@@ -1,0 +1,149 @@
+"""A stand-in for what Supabase owns (roles, schema auth), installed only where it is missing."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import psycopg2
+import sqlalchemy as sa
+
+from mivaa_schema.errors import PlatformNotPermitted, PlatformOfAnother
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+# Each part and the file that makes it, in the order in which they build on each other.
+PARTS = {
+    "role anon": "roles.sql",
+    "role authenticated": "roles.sql",
+    "role service_role": "roles.sql",
+    "schema auth": "auth.sql",
+    "auth.users": "auth.users.sql",
+    "auth.uid()": "auth.uid.sql",
+    "auth.jwt()": "auth.jwt.sql",
+    "auth.role()": "auth.role.sql",
+}
+
+# Parts that Supabase has but the chain does not need: never a reason to refuse a database.
+EXTRAS = {
+    "role authenticator": "roles.sql",
+    "role supabase_auth_admin": "roles.sql",
+    "schema extensions": "extensions.sql",
+}
+
+# Catalogs only: names in a schema that is closed to us cannot be resolved, but they can be read.
+_PRESENT = """
+select 'role ' || rolname from pg_catalog.pg_roles
+union all
+select 'schema ' || nspname from pg_catalog.pg_namespace
+union all
+select 'auth.' || c.relname from pg_catalog.pg_class c
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'auth' and c.relkind in ('r', 'p')
+union all
+select 'auth.' || p.proname || '()' from pg_catalog.pg_proc p
+join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+where n.nspname = 'auth' and p.pronargs = 0
+"""
+
+
+def missing(connection: Connection, *, extras: bool = False) -> list[str]:
+    """Name the parts of the platform that the database lacks."""
+    present = set(connection.execute(sa.text(_PRESENT)).scalars())
+    wanted = PARTS | EXTRAS if extras else PARTS
+    return [part for part in wanted if part not in present]
+
+
+def owner_of_auth(connection: Connection) -> str | None:
+    """The owner of schema `auth`, None without that schema."""
+    sql = "select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'auth'"
+    return connection.execute(sa.text(sql)).scalar()
+
+
+def is_stand_in(connection: Connection) -> bool:
+    """Whether schema `auth` is ours and not a platform's."""
+    sql = "select obj_description(to_regnamespace('auth'), 'pg_namespace')"
+    return "stand-in by mivaa-schema" in (connection.execute(sa.text(sql)).scalar() or "")
+
+
+def install(connection: Connection, *, owner: str | None = None) -> list[str]:
+    """Install the parts that are missing, all or none, and leave the others alone.
+
+    Args:
+        connection: commits when no transaction is open on it, else joins that one.
+        owner: role that shall own the new parts of schema `auth`; the current one without it.
+
+    Returns:
+        The parts that were installed.
+
+    Raises:
+        PlatformOfAnother: schema `auth` is incomplete and belongs to a platform.
+        PlatformNotPermitted: the user may not create what is missing.
+
+    """
+    joined = connection.in_transaction()
+    with connection.begin_nested() if joined else connection.begin():
+        return _install(connection, owner)
+
+
+def _install(connection: Connection, owner: str | None) -> list[str]:
+    lacking = missing(connection, extras=True)
+    needed = [part for part in lacking if part in PARTS]
+    if not needed and (owner_of_auth(connection) is None or not is_stand_in(connection)):
+        # A complete platform: what it does without is its own affair.
+        return []
+    if not lacking:
+        return []
+    # Two at once: the second one waits for the first, then looks again.
+    connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('mivaa_schema.platform'))"))
+    lacking = missing(connection, extras=True)
+    _refuse_if_of_another(connection, lacking)
+    files: dict[str, str] = {}
+    for part, file in (PARTS | EXTRAS).items():
+        if part in lacking:
+            files.setdefault(file, part)
+    for file, part in files.items():
+        _run(connection, file, part)
+    if owner is not None:
+        _give(connection, lacking, owner)
+    return lacking
+
+
+def _refuse_if_of_another(connection: Connection, lacking: list[str]) -> None:
+    of_auth = [part for part in lacking if part.startswith("auth.")]
+    owner = owner_of_auth(connection)
+    sql = "select has_schema_privilege('auth', 'create'), current_user"
+    if of_auth and owner is not None:
+        may_create, user = connection.execute(sa.text(sql)).one()
+        if not may_create:
+            raise PlatformOfAnother(missing=", ".join(of_auth), owner=owner, user=user)
+
+
+def _run(connection: Connection, file: str, part: str) -> None:
+    sql = resources.files(__name__).joinpath(file).read_text(encoding="utf-8")
+    driver = connection.connection.driver_connection
+    assert driver is not None  # noqa: S101 - an open connection has one
+    # Straight to the driver: SQLAlchemy would read % and :name in the text.
+    with driver.cursor() as cursor:
+        try:
+            cursor.execute(sql)
+        except psycopg2.errors.InsufficientPrivilege as error:
+            detail = f"{error.diag.message_primary}."
+            raise PlatformNotPermitted(
+                user=connection.engine.url.username, part=part, detail=detail
+            ) from None
+
+
+def _give(connection: Connection, parts: list[str], owner: str) -> None:
+    quoted = connection.dialect.identifier_preparer.quote(owner)
+    for part in parts:
+        if part == "schema auth":
+            kind = "schema auth"
+        elif part == "auth.users":
+            kind = "table auth.users"
+        elif part.startswith("auth."):
+            kind = f"function {part}"
+        else:
+            continue
+        connection.exec_driver_sql(f"alter {kind} owner to {quoted}")

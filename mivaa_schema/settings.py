@@ -1,0 +1,141 @@
+"""What a run can be told: `-x name=value` before the environment before the defaults."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TYPE_CHECKING
+
+from mivaa_schema.errors import BadSetting, UnknownSetting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# PostgreSQL keeps a timeout as a 32-bit number of milliseconds.
+_LONGEST = 2_147_483.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run works on and how patient it is.
+
+    Attributes:
+        url: the database's address as it was typed, or None for the embedded server. It can hold
+            a password, so it is left out of the repr.
+        home: folder of the embedded server.
+        lock_timeout: seconds that a statement waits for a table lock before it gives way.
+        lock_retries: how often such a statement is tried again.
+        upgrade_wait: seconds to wait for another upgrade to end; 0 does not wait.
+        build_timeout: seconds that an index build or a validation may take; 0 is no limit.
+        lock_members: close `workspaces` and `workspace_members` of an adopted platform too.
+        entities: `skip` leaves functions, policies and triggers out of autogenerate.
+
+    """
+
+    url: str | None = field(default=None, repr=False)
+    home: Path = Path(".mivaa")
+    lock_timeout: float = 2.0
+    lock_retries: int = 30
+    upgrade_wait: float = 600.0
+    build_timeout: float = 14_400.0
+    lock_members: bool = False
+    entities: str = "include"
+
+    @classmethod
+    def resolve(cls, x: Mapping[str, str], environ: Mapping[str, str]) -> Settings:
+        """Read the settings from the `-x` arguments and the environment.
+
+        Args:
+            x: the `-x` arguments by name; each name must be a known one.
+            environ: the environment; an empty value counts as not set.
+
+        Raises:
+            UnknownSetting: `x` has a name that is no setting.
+            BadSetting: a value is not what the setting expects.
+
+        """
+        for name in x:
+            if name not in _READERS:
+                raise UnknownSetting(name=name, known=", ".join(_READERS))
+        found: dict[str, Any] = {}
+        for name, (variable, read, expected) in _READERS.items():
+            if name in x:
+                text, source = x[name].strip(), f"`-x {name}=`"
+            elif environ.get(variable, "").strip():
+                text, source = environ[variable].strip(), f"the environment variable {variable}"
+            else:
+                continue
+            try:
+                found[name] = read(text)
+            except ValueError:
+                shown = "..." if name == "url" else text
+                raise BadSetting(name=name, value=shown, expected=expected, source=source) from None
+        return cls(**found)
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise ValueError
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(_text(text)).expanduser()
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value) or not 0 <= value <= _LONGEST:
+        raise ValueError
+    return value
+
+
+def _some_seconds(text: str) -> float:
+    value = _seconds(text)
+    # Below a millisecond it would round to 0, which PostgreSQL reads as "wait for ever".
+    if value < 0.001:
+        raise ValueError
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 1_000_000:
+        raise ValueError
+    return value
+
+
+def _yes_or_no(text: str) -> bool:
+    words = {"yes": True, "true": True, "on": True, "1": True}
+    words |= {"no": False, "false": False, "off": False, "0": False}
+    if text.lower() not in words:
+        raise ValueError
+    return words[text.lower()]
+
+
+def _entities(text: str) -> str:
+    if text not in ("include", "skip"):
+        raise ValueError
+    return text
+
+
+# name -> environment variable, reader, what is expected
+_READERS: dict[str, tuple[str, Callable[[str], Any], str]] = {
+    "url": ("DATABASE_URL", _text, "a database address, postgresql://..."),
+    "home": ("MIVAA_HOME", _path, "a folder"),
+    "lock_timeout": (
+        "MIVAA_LOCK_TIMEOUT",
+        _some_seconds,
+        f"seconds above 0 and up to {_LONGEST:.0f}, such as 2 or 0.5",
+    ),
+    "lock_retries": ("MIVAA_LOCK_RETRIES", _count, "a whole number of 0 or more"),
+    "upgrade_wait": ("MIVAA_UPGRADE_WAIT", _seconds, f"seconds from 0 to {_LONGEST:.0f}"),
+    "build_timeout": (
+        "MIVAA_BUILD_TIMEOUT",
+        _seconds,
+        f"seconds from 0 (no limit) to {_LONGEST:.0f}",
+    ),
+    "lock_members": ("MIVAA_LOCK_MEMBERS", _yes_or_no, "yes or no"),
+    "entities": ("MIVAA_ENTITIES", _entities, "include or skip"),
+}
