@@ -11,7 +11,7 @@ import click
 from sqlalchemy import exc
 
 from mivaa_schema import database, platform
-from mivaa_schema.errors import MivaaError
+from mivaa_schema.errors import MivaaError, ServerNotRunning
 from mivaa_schema.server import EmbeddedServer
 from mivaa_schema.settings import Settings
 
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def resolve(**given: Any) -> Settings:
-    """Settings from a verb's options (None is not given) and the environment."""
+    """Read the settings from a verb's options (None is not given) and the environment."""
     x = {name: str(value) for name, value in given.items() if value is not None}
     return Settings.resolve(x, os.environ)
 
@@ -105,6 +105,8 @@ def server_status(home: str | None, major: str, as_json: bool) -> None:
 def server_url(home: str | None, major: str, name: str, tcp: bool) -> None:
     """Print the address of the running server."""
     embedded = EmbeddedServer(resolve(home=home).home, major=int(major))
+    if not embedded.status().running:
+        raise ServerNotRunning(folder=embedded.folder)
     click.echo(embedded.tcp_url(name) if tcp else embedded.url(name))
 
 

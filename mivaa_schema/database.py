@@ -1,10 +1,10 @@
-"""The way to a database: its address, a connection that fails with reasons, and what it must have."""
+"""The way to a database: its address, a connection to it, and what it must have."""
 
 from __future__ import annotations
 
 import contextlib
 import re
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 import psycopg2
@@ -40,8 +40,9 @@ from mivaa_schema.errors import (
 from mivaa_schema.server import EmbeddedServer
 
 if TYPE_CHECKING:
-    from mivaa_schema.settings import Settings
     from collections.abc import Iterator
+
+    from mivaa_schema.settings import Settings
 
 OLDEST_SERVER = 15
 OLDEST_VECTOR = (0, 8)
@@ -151,7 +152,7 @@ def _url(parts: dict[str, str]) -> URL:
     for name in parts:
         try:
             psycopg2.extensions.parse_dsn(f"{name}=1")
-        except psycopg2.Error:
+        except psycopg2.Error:  # noqa: PERF203 - one question an option
             raise MalformedUrl(reason=f"PostgreSQL has no connection option `{name}`") from None
     port = parts.get("port", "")
     for one in filter(None, port.split(",")):
@@ -247,16 +248,31 @@ def open_engine(settings: Settings) -> Engine:
 
 # libpq has no code for a failed connection, so its words must do; server messages can come in
 # other languages, and then the general error shows them as they are.
-_FAILURES: tuple[tuple[str, type[MivaaError]], ...] = (
-    ("password authentication failed|no password supplied|fe_sendauth", WrongPassword),
-    ('role ".*" does not exist|Tenant or user not found|authentication failed', WrongPassword),
-    ('database ".*" does not exist', NoSuchDatabase),
-    ("no pg_hba.conf entry|permission denied for database|not permitted to log in",
-     ConnectionRefusedByRules),
-    ("too many clients|connection slots|too many connections", TooManyConnections),
-    ("could not translate host name|Connection refused|timeout expired|No such file or directory|"
-     "No route to host|Network is unreachable|timed out", HostUnreachable),
-)  # fmt: skip
+_FAILURES: tuple[tuple[type[MivaaError], str], ...] = (
+    (
+        WrongPassword,
+        (
+            "password authentication failed|no password supplied|authentication failed for user"
+            '|role ".*" does not exist|Tenant or user not found'
+        ),
+    ),
+    (NoSuchDatabase, 'database ".*" does not exist'),
+    (
+        ConnectionRefusedByRules,
+        (
+            "no pg_hba.conf entry|permission denied for database|not permitted to log in"
+            "|not currently accepting connections"
+        ),
+    ),
+    (TooManyConnections, "too many clients|connection slots|too many connections"),
+    (
+        HostUnreachable,
+        (
+            "could not translate host name|Connection refused|timeout expired|timed out"
+            "|No such file or directory|No route to host|Network is unreachable"
+        ),
+    ),
+)
 
 
 def explain(error: exc.DBAPIError, url: URL) -> MivaaError:
@@ -272,7 +288,7 @@ def explain(error: exc.DBAPIError, url: URL) -> MivaaError:
         "user": url.username or "(the system's user)",
         "database": url.database or url.username or "(of the user's name)",
     }
-    for pattern, kind in _FAILURES:
+    for kind, pattern in _FAILURES:
         if re.search(pattern, detail):
             return kind(**fields)
     return CannotConnect(**fields)
@@ -310,7 +326,7 @@ def check_version(number: int) -> None:
 
 
 def version_of(text: str) -> tuple[int, ...]:
-    """The numbers of an extension's version: "0.8.5" is (0, 8, 5)."""
+    """Read the numbers of an extension's version: "0.8.5" is (0, 8, 5)."""
     return tuple(int(figure) for figure in re.findall(r"\d+", text)[:3])
 
 
@@ -427,8 +443,9 @@ select
      where e.extname = 'vector') as schema,
     (select default_version from pg_available_extensions where name = 'vector') as available,
     (select rolsuper from pg_roles where rolname = current_user)
-        or coalesce((select bool_or(trusted or not superuser) from pg_available_extension_versions
-                     where name = 'vector'), false)
+        or has_database_privilege(current_database(), 'create')
+            and coalesce((select bool_or(trusted or not superuser)
+                          from pg_available_extension_versions where name = 'vector'), false)
         or coalesce(current_setting('supautils.privileged_extensions', true), '') ~ '\\yvector\\y'
         as creatable,
     current_setting('server_version_num')::int / 10000 as major,
@@ -438,5 +455,4 @@ select
 
 
 def _one(connection: Connection, sql: str) -> Any:
-    # exec_driver_sql would read % and text() would read :name; these hold casts, which text() skips.
     return connection.execute(sa.text(sql)).scalar()

@@ -1,7 +1,7 @@
 """Every failure that a user can meet, each a class whose docstring is its message."""
 
 # The names say what failed and the docstrings are messages, not summaries.
-# ruff: noqa: N818, D205, D400
+# ruff: noqa: N818, D205, D400, D404, D415
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ class ServerTooOld(MivaaError):
 
 
 class ServerReadOnly(MivaaError):
-    """The server takes no changes: {reason}. Connect to the primary, in a session that may write."""
+    """The server takes no changes: {reason}. Connect to a primary, in a session that may write."""
 
 
 class VectorMissing(MivaaError):
@@ -239,7 +239,7 @@ class VectorMissing(MivaaError):
 
 
 class VectorTooOld(MivaaError):
-    """The database has pgvector {found}; 0.8 or later is needed (iterative index scans). {remedy}"""
+    """The database has pgvector {found}; 0.8 or later is needed (for iterative scans). {remedy}"""
 
 
 class VectorElsewhere(MivaaError):
@@ -300,4 +300,34 @@ class PlatformOfAnother(MivaaError):
     """Missing are {missing}, but schema `auth` belongs to `{owner}`, and you are `{user}`.
     What a platform owns is not ours to complete: let `{owner}` add it, or run
     `mivaa-schema platform install` as a superuser. Nothing was changed.
+    """
+
+
+# Running the chain
+
+
+class UpgradeRunning(MivaaError):
+    """Another upgrade holds the lock (process {pid}, application `{application}`) and did not end
+    within {seconds:.0f} s. Wait for it and run the same command again, or raise `-x upgrade_wait=`.
+    """
+
+
+class LockNotAvailable(MivaaError):
+    """Revision {revision} gave way {attempts} times to users of its tables and is untouched. In the
+    way: {blockers}.
+    End those sessions or choose a quieter time, then run the same command again; or raise
+    `-x lock_retries=` or `-x lock_timeout=`.
+    """
+
+
+class RevisionFailed(MivaaError):
+    """Revision {revision} failed and was rolled back: {detail}
+    Mend the cause, then run the same command again: it goes on where it stopped.
+    """
+
+
+class AdoptionRefused(MivaaError):
+    """This database cannot be adopted as it is; nothing was changed. {count} to mend:
+    {findings}
+    Mend them all, then run the same command again.
     """

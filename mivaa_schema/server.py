@@ -11,15 +11,16 @@ import os
 import pwd
 import re
 import secrets
-import shutil
 import signal
 import socket
+import stat
 import subprocess
+import tarfile
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import filelock
@@ -91,6 +92,9 @@ class EmbeddedServer:
     else as `postgres`, else as `nobody`, and connects through the same socket, because folder
     modes do not stop root. TCP is off unless a port is asked for; then it is 127.0.0.1 only, with
     a random scram password in a file that only its owner can read.
+
+    Root never writes in the folder that it gave away (its owner could lead it astray with links):
+    whatever is done there is done by a process of the server's user.
 
     Layout, for version 18 in `.mivaa`: `.mivaa/pg18/data` is the data folder, `pg18/log` the
     server's log, `pg18/s-...` the socket's folder (in the system's temporary folder where the path
@@ -177,7 +181,7 @@ class EmbeddedServer:
             self._end_orphans()
             where = self._remembered().get("socket")
             if where and not Path(where).is_relative_to(self.folder):
-                shutil.rmtree(where, ignore_errors=True)
+                self._do("rm", "-rf", where)
 
     def status(self) -> ServerStatus:
         """Look at the server without changing anything."""
@@ -204,8 +208,9 @@ class EmbeddedServer:
         if "socket" not in known:
             raise ServerNotRunning(folder=self.folder)
         address = f"postgresql://{quote(user or self.superuser, safe='')}@/"
+        # The port is part of the socket's name; left out, it would come from PGPORT.
         address += f"{quote(database, safe='')}?host={quote(known['socket'])}"
-        return address + (f"&port={known['port']}" if known.get("port") else "")
+        return f"{address}&port={known.get('port') or _DEFAULT_PORT}"
 
     def tcp_url(self, database: str = "postgres") -> str:
         """Address through TCP for the superuser, with the password.
@@ -259,7 +264,12 @@ class EmbeddedServer:
         if os.geteuid() != 0:
             return os.access(path, {"-x": os.X_OK, "-r": os.R_OK, "-w": os.W_OK}[right])
         try:
-            test = subprocess.run(["test", right, path], cwd="/", check=False, **self._run_as())
+            test = subprocess.run(  # noqa: S603
+                ["test", right, path],  # noqa: S607
+                cwd="/",
+                check=False,
+                **self._run_as(),
+            )
         except PermissionError as error:
             detail = f"root may not become `{self._account().name}` here ({_reason(error)})"
             raise NoServerUser(detail=detail) from None
@@ -270,13 +280,6 @@ class EmbeddedServer:
             if not self._reaches(step):
                 user = self._account().name
                 raise DataFolderUnreachable(folder=self.folder, blocked=step, user=user)
-
-    def _own(self, path: Path, mode: int) -> None:
-        """Give a path to the user of the server, closed to everybody else."""
-        path.chmod(mode)
-        if os.geteuid() == 0:
-            account = self._account()
-            os.chown(path, account.uid, account.gid, follow_symlinks=False)
 
     # Folders
 
@@ -316,23 +319,27 @@ class EmbeddedServer:
 
     def _make_folder(self) -> None:
         try:
-            self.folder.mkdir(exist_ok=True)
-            self._own(self.folder, 0o700)
+            with contextlib.suppress(FileExistsError):
+                self.folder.mkdir(mode=0o700)
+            found = self.folder.lstat()
+            if os.geteuid() == 0 and found.st_uid == 0 and stat.S_ISDIR(found.st_mode):
+                account = self._account()
+                os.chown(self.folder, account.uid, account.gid, follow_symlinks=False)
         except OSError as error:
             raise FolderNotWritable(folder=self.folder, reason=_reason(error)) from None
         if os.geteuid() == 0:
             self._check_reach(self.folder)
 
-    def _write(self, path: Path, text: str) -> None:
+    def _write(self, name: str, text: str) -> None:
         """Replace a file as a whole, so that a kill leaves the old one or the new one."""
-        draft = path.with_name(f"{path.name}.new")
-        try:
-            draft.touch(mode=0o600)
-            draft.write_text(text)
-            self._own(draft, 0o600)
-            draft.replace(path)
-        except OSError as error:
-            raise FolderNotWritable(folder=path.parent, reason=_reason(error)) from None
+        self._do("sh", "-c", 'cat > "$1.new" && mv -f "$1.new" "$1"', "sh", name, text=text)
+
+    def _do(self, *command: str, text: str = "") -> str:
+        """Run a small command in the folder as the server's user; return what it printed."""
+        code, said = self._run(*command, timeout=60, text=text)
+        if code != 0:
+            raise FolderNotWritable(folder=self.folder, reason=said or f"exit code {code}")
+        return said
 
     def _remembered(self) -> dict[str, Any]:
         try:
@@ -348,7 +355,7 @@ class EmbeddedServer:
             with contextlib.suppress(FileNotFoundError):
                 # Somebody emptied the folder: that is as good as deleted.
                 if not any(self.data.iterdir()):
-                    self.data.rmdir()
+                    self._do("rmdir", self.data.name)
             if self.data.exists():
                 raise DataFolderDamaged(folder=self.data) from None
             return
@@ -373,14 +380,12 @@ class EmbeddedServer:
         for parent, prefix in (
             (self.folder, "s-"),
             (Path(tempfile.gettempdir()).resolve(), "mivaa-"),
-            (Path("/tmp"), "mivaa-"),  # noqa: S108 - mkdtemp makes a fresh, closed folder in it
+            (Path("/tmp"), "mivaa-"),  # noqa: S108 - mktemp makes a fresh, closed folder in it
         ):
             longest = f"{parent}/{prefix}12345678{_LONGEST_SOCKET_NAME}"
             fits = len(os.fsencode(longest)) <= _SOCKET_PATH_LIMIT
             if fits and _PLAIN_PATH.fullmatch(str(parent)) and self._reaches(parent):
-                folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-                self._own(folder, 0o700)
-                return folder
+                return Path(self._do("mktemp", "-d", f"{parent}/{prefix}XXXXXXXX"))
             tried.append(str(parent))
         raise SocketPathTooLong(tried=", ".join(tried), limit=_SOCKET_PATH_LIMIT, user=user)
 
@@ -398,7 +403,7 @@ class EmbeddedServer:
     # Binaries
 
     def _binaries(self) -> Path:
-        """The installation to run: the packaged one, or a copy where it can be reached."""
+        """Find the installation to run: the packaged one, or a copy where it can be reached."""
         source = self._source or _packaged(self.major)
         program = source / "bin" / "postgres"
         if not program.exists():
@@ -410,30 +415,43 @@ class EmbeddedServer:
         identity = f"{program}:{seen.st_size}:{seen.st_mtime_ns}".encode()
         copy = self.folder / f"server-{hashlib.sha256(identity).hexdigest()[:12]}"
         if not copy.exists():
-            for old in self.folder.glob("server-*"):
-                shutil.rmtree(old, ignore_errors=True)
-            draft = self.folder / "server-new"
-            try:
-                shutil.copytree(
-                    source, draft, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a")
-                )
-                for path in (draft, *draft.rglob("*")):
-                    if not path.is_symlink():
-                        self._own(path, 0o700 if path.stat().st_mode & 0o100 else 0o600)
-                draft.rename(copy)
-            except OSError as error:
-                raise FolderNotWritable(folder=self.folder, reason=_reason(error)) from None
+            self._do("sh", "-c", "rm -rf server-*")
+            self._copy(source, "server-new")
+            self._do("mv", "server-new", copy.name)
         return copy
 
-    def _run(self, *command: str | Path, timeout: float) -> tuple[int, str]:
-        """Run a program of PostgreSQL as the server's user: (exit code, what it printed)."""
+    def _copy(self, source: Path, name: str) -> None:
+        """Copy an installation: we read, the server's user writes."""
+
+        def needed(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+            skip = member.name.startswith("include/") or member.name.endswith(".a")
+            return None if skip else member
+
+        with tempfile.TemporaryFile() as packed:
+            with tarfile.open(fileobj=packed, mode="w") as archive:
+                for part in ("bin", "lib", "share"):
+                    archive.add(source / part, part, filter=needed)
+            packed.seek(0)
+            self._do("mkdir", name)
+            code, said = self._run(
+                "tar", "-x", "-o", "-C", name, "-f", "-", timeout=300, file=packed
+            )
+        if code != 0:
+            raise FolderNotWritable(folder=self.folder, reason=said)
+
+    def _run(
+        self, *command: str | Path, timeout: float, text: str = "", file: IO[bytes] | None = None
+    ) -> tuple[int, str]:
+        """Run a program in the folder as the server's user: (exit code, what it printed)."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
-        # A file, not a pipe: the server inherits it and would hold a pipe open for ever.
-        with tempfile.TemporaryFile() as printed:
+        # Files, not pipes: the server inherits them and would hold a pipe open for ever.
+        with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as typed:
+            typed.write(text.encode())
+            typed.seek(0)
             try:
-                code = subprocess.run(
+                code = subprocess.run(  # noqa: S603 - our own programs
                     [str(part) for part in command],
-                    stdin=subprocess.DEVNULL,
+                    stdin=file or typed,
                     stdout=printed,
                     stderr=subprocess.STDOUT,
                     cwd=self.folder,
@@ -455,9 +473,8 @@ class EmbeddedServer:
 
     def _initialise(self, binaries: Path) -> None:
         """Make the data folder beside its place and move it there whole."""
-        draft = self.folder / "data.new"
-        shutil.rmtree(draft, ignore_errors=True)
-        self._memory.unlink(missing_ok=True)
+        draft = "data.new"
+        self._do("rm", "-rf", draft, self._memory.name)
         options = ["--encoding=UTF8", "--auth=trust", f"--username={self.superuser}"]
         if self.major >= 17:
             locales = [["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]]
@@ -469,18 +486,18 @@ class EmbeddedServer:
         for locale in locales:
             # A relative path: no program has to quote what users name their folders.
             code, said = self._run(
-                binaries / "bin" / "initdb", "-D", draft.name, *options, *locale, timeout=300
+                binaries / "bin" / "initdb", "-D", draft, *options, *locale, timeout=300
             )
             if code == 0:
                 break
         else:
-            shutil.rmtree(draft, ignore_errors=True)
+            self._do("rm", "-rf", draft)
             raise InitFailed(folder=self.folder, detail=said or f"nothing (exit code {code})")
         rules = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
-        self._write(draft / "pg_hba.conf", rules)
-        main = draft / "postgresql.conf"
-        self._write(main, main.read_text() + "\ninclude_if_exists = 'mivaa.conf'\n")
-        draft.rename(self.data)
+        self._write(f"{draft}/pg_hba.conf", rules)
+        include = "include_if_exists = 'mivaa.conf'\n"
+        self._do("sh", "-c", 'cat >> "$1"', "sh", f"{draft}/postgresql.conf", text=include)
+        self._do("mv", draft, self.data.name)
 
     def _configure(self) -> None:
         known = self._remembered()
@@ -488,7 +505,7 @@ class EmbeddedServer:
         if port:
             _check_port(port)
         where = self._socket_folder()
-        self._write(self._memory, json.dumps({"socket": str(where), "port": port}))
+        self._write(self._memory.name, json.dumps({"socket": str(where), "port": port}))
         conf = {
             "listen_addresses": "127.0.0.1" if port else "",
             "port": str(port or _DEFAULT_PORT),
@@ -507,7 +524,7 @@ class EmbeddedServer:
                 "max_wal_senders": "0",
             }
         lines = [f"{name} = {_quoted(value)}" for name, value in (conf | self.extra_conf).items()]
-        self._write(self.data / "mivaa.conf", "\n".join(lines) + "\n")
+        self._write("data/mivaa.conf", "\n".join(lines) + "\n")
 
     def _launch(self, binaries: Path) -> None:
         self._forget_reused_pid()
@@ -539,10 +556,12 @@ class EmbeddedServer:
         It recovers from a stale postmaster.pid by itself (and finds in it the shared memory of a
         killed server), unless another process has that number by now: then it would refuse.
         """
-        path = self.data / "postmaster.pid"
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            if _alive(int(path.read_text().split("\n", 1)[0])):
-                path.unlink()
+        try:
+            pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
+        except (OSError, ValueError):
+            return
+        if _alive(pid) and self._works_in(pid) is not None:
+            self._do("rm", "-f", "data/postmaster.pid")
 
     def _tail(self, since: int) -> str:
         try:
@@ -556,7 +575,7 @@ class EmbeddedServer:
 
     def _set_password(self) -> None:
         if not self._password.exists():
-            self._write(self._password, secrets.token_urlsafe(24))
+            self._write(self._password.name, secrets.token_urlsafe(24))
         password = self._password.read_text().strip()
         connection = self._connect()
         try:
@@ -579,6 +598,7 @@ class EmbeddedServer:
             user=self.superuser,
             dbname="postgres",
             connect_timeout=2,
+            options="",
         )
 
     def _answers(self, patience: float = 5.0) -> bool:
@@ -587,7 +607,7 @@ class EmbeddedServer:
         while True:
             try:
                 self._connect().close()
-            except psycopg2.OperationalError as error:
+            except psycopg2.OperationalError as error:  # noqa: PERF203 - it waits anyway
                 said = str(error)
                 if "too many clients" in said or "connection slots" in said:
                     return True
@@ -609,24 +629,45 @@ class EmbeddedServer:
 
     def _works_here(self, pid: int) -> bool:
         """Whether a process is a live PostgreSQL in our data folder, even in a deleted one."""
-        if not Path("/proc/self/cwd").exists():
-            ps = ["ps", "-p", str(pid), "-o", "comm="]
-            comm = subprocess.run(ps, capture_output=True, text=True, check=False).stdout
-            return "postgres" in comm
+        return self._works_in(pid) in (str(self.data), f"{self.data} (deleted)")
+
+    def _works_in(self, pid: int) -> str | None:
+        """Folder in which a PostgreSQL works, "" for another program, None when it is unknown."""
         process = Path("/proc") / str(pid)
+        if not _has_proc():
+            ps = ["ps", "-p", str(pid), "-o", "comm="]
+            comm = subprocess.run(ps, capture_output=True, text=True, check=False).stdout  # noqa: S603
+            # Nothing says where it works: the number and the name must do.
+            return str(self.data) if "postgres" in comm else ""
         try:
+            if (process / "comm").read_text().strip() != "postgres":
+                return ""
             # The same path in another container is another folder.
-            if os.readlink(process / "ns/mnt") != os.readlink("/proc/self/ns/mnt"):
-                return False
-            works_in = os.readlink(process / "cwd")
-            command = (process / "comm").read_text().strip()
+            if self._link(process / "ns/mnt") != str(Path("/proc/self/ns/mnt").readlink()):
+                return ""
+            return self._link(process / "cwd")
         except OSError:
-            return False
-        return command == "postgres" and works_in in (str(self.data), f"{self.data} (deleted)")
+            return None
+
+    def _link(self, path: Path) -> str:
+        """Read a link of /proc; in containers root may lack the right that the process has."""
+        try:
+            return str(path.readlink())
+        except PermissionError:
+            if os.geteuid() != 0:
+                raise
+            owner = path.parent.parent.stat() if path.parent.name == "ns" else path.parent.stat()
+            read = subprocess.run(  # noqa: S603
+                ["readlink", path], cwd="/", capture_output=True, text=True, check=False,  # noqa: S607
+                user=owner.st_uid, group=owner.st_gid, extra_groups=[],
+            )  # fmt: skip
+            if read.returncode != 0:
+                raise
+            return read.stdout.removesuffix("\n")
 
     def _end_orphans(self) -> None:
         """End servers whose data folder was deleted, and what a killed server left running."""
-        if not Path("/proc/self/cwd").exists():
+        if not _has_proc():
             return
         pids = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit()]
         for pid in [pid for pid in pids if self._works_here(pid)]:
@@ -662,6 +703,10 @@ def _packaged(major: int) -> Path:
     return Path(found.submodule_search_locations[0]) / _INSTALLS[major]
 
 
+def _has_proc() -> bool:
+    return Path("/proc/self/cwd").exists()
+
+
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -673,7 +718,7 @@ def _alive(pid: int) -> bool:
     with contextlib.suppress(OSError):
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         return state != "Z"
-    return not Path("/proc/self").exists()
+    return not _has_proc()
 
 
 def _check_port(port: int) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from importlib import resources
+from typing import TYPE_CHECKING
 
 import psycopg2
 import sqlalchemy as sa
 
 from mivaa_schema.errors import PlatformNotPermitted, PlatformOfAnother
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -56,7 +56,7 @@ def missing(connection: Connection, *, extras: bool = False) -> list[str]:
 
 
 def owner_of_auth(connection: Connection) -> str | None:
-    """The owner of schema `auth`, None without that schema."""
+    """Name the owner of schema `auth`, None without that schema."""
     sql = "select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'auth'"
     return connection.execute(sa.text(sql)).scalar()
 
@@ -90,10 +90,8 @@ def install(connection: Connection, *, owner: str | None = None) -> list[str]:
 def _install(connection: Connection, owner: str | None) -> list[str]:
     lacking = missing(connection, extras=True)
     needed = [part for part in lacking if part in PARTS]
-    if not needed and (owner_of_auth(connection) is None or not is_stand_in(connection)):
-        # A complete platform: what it does without is its own affair.
-        return []
-    if not lacking:
+    # A complete platform's extras are its own affair.
+    if not lacking or (not needed and not is_stand_in(connection)):
         return []
     # Two at once: the second one waits for the first, then looks again.
     connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('mivaa_schema.platform'))"))
@@ -103,8 +101,9 @@ def _install(connection: Connection, owner: str | None) -> list[str]:
     for part, file in (PARTS | EXTRAS).items():
         if part in lacking:
             files.setdefault(file, part)
+    user = str(connection.execute(sa.text("select current_user")).scalar())
     for file, part in files.items():
-        _run(connection, file, part)
+        _run(connection, file, part, user)
     if owner is not None:
         _give(connection, lacking, owner)
     return lacking
@@ -120,7 +119,7 @@ def _refuse_if_of_another(connection: Connection, lacking: list[str]) -> None:
             raise PlatformOfAnother(missing=", ".join(of_auth), owner=owner, user=user)
 
 
-def _run(connection: Connection, file: str, part: str) -> None:
+def _run(connection: Connection, file: str, part: str, user: str) -> None:
     sql = resources.files(__name__).joinpath(file).read_text(encoding="utf-8")
     driver = connection.connection.driver_connection
     assert driver is not None  # noqa: S101 - an open connection has one
@@ -130,9 +129,7 @@ def _run(connection: Connection, file: str, part: str) -> None:
             cursor.execute(sql)
         except psycopg2.errors.InsufficientPrivilege as error:
             detail = f"{error.diag.message_primary}."
-            raise PlatformNotPermitted(
-                user=connection.engine.url.username, part=part, detail=detail
-            ) from None
+            raise PlatformNotPermitted(user=user, part=part, detail=detail) from None
 
 
 def _give(connection: Connection, parts: list[str], owner: str) -> None:

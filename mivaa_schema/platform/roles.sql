@@ -25,31 +25,14 @@ begin
 end
 $$;
 
--- The API logs in as authenticator and becomes one of the three, as the token says. Who installs
+-- The API logs in as authenticator and becomes one of the three, as the token says. Whoever installs
 -- this without being a superuser may become them too, as `postgres` can on Supabase.
+grant anon, authenticated, service_role to authenticator;
+
 do $$
-declare
-    v_member text;
-    v_role text;
 begin
-    for v_member, v_role in
-        select m.rolname, r.rolname
-        from pg_catalog.pg_roles m, pg_catalog.pg_roles r
-        where (m.rolname = 'authenticator' or m.rolname = current_user and not m.rolsuper)
-            and r.rolname in ('anon', 'authenticated', 'service_role')
-            and not exists (
-                select from pg_catalog.pg_auth_members g
-                join pg_catalog.pg_roles p on p.oid = g.grantor
-                where g.member = m.oid and g.roleid = r.oid
-                    and (pg_catalog.to_jsonb(g) ->> 'set_option' is distinct from 'false')
-            )
-    loop
-        begin
-            execute pg_catalog.format('grant %I to %I', v_role, v_member);
-        exception
-            when unique_violation then
-                null;
-        end;
-    end loop;
+    if not (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
+        grant anon, authenticated, service_role to current_user;
+    end if;
 end
 $$;
