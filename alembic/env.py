@@ -1,0 +1,103 @@
+"""Wires Alembic to the settings, the database, the models and the SQL tree."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from alembic import context
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from mivaa_schema import autogenerate, database, migrations, preflight
+from mivaa_schema.errors import MivaaError
+from mivaa_schema.models import Base
+from mivaa_schema.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, Engine
+
+OPTIONS = {
+    "target_metadata": Base.metadata,
+    "version_table": migrations.VERSION_TABLE,
+    "version_table_schema": migrations.PRIVATE_SCHEMA,
+    "transaction_per_migration": True,
+    "include_schemas": True,
+    "compare_type": True,
+    "compare_server_default": True,
+}
+
+
+def run_offline(settings: Settings) -> None:
+    """Print the script; with ``bare``, a rollback's statements and nothing around them."""
+    bare = context.config.attributes.get("bare", False)
+    context.configure(
+        dialect_name="postgresql",
+        dialect_opts={"paramstyle": "named"},
+        literal_binds=True,
+        transactional_ddl=not bare,
+        mivaa_timeouts=migrations.timeouts(settings),
+        mivaa_lock_members=settings.lock_members,
+        **OPTIONS,
+    )
+    if bare:
+        context.run_migrations()
+        return
+    for statement in migrations.session_settings(migrations.timeouts(settings)):
+        context.execute(statement)
+    if context.get_starting_revision_argument() in (None, "base"):
+        for statement in (*preflight.offline(), *migrations.make_private_schema()):
+            context.execute(statement)
+    context.run_migrations()
+    if context.get_revision_argument() in ((), "base", None):
+        for statement in migrations.drop_private_schema():
+            context.execute(statement)
+    context.execute(migrations.notify_api())
+
+
+def run_online(settings: Settings) -> None:
+    """Run the command on the database of the settings, or on the engine that a test gives."""
+    engine: Engine = context.config.attributes.get("connection") or database.open_engine(settings)
+    with database.connect(engine) as connection:
+        context.configure(
+            connection=connection,
+            mivaa_timeouts=migrations.timeouts(settings),
+            mivaa_lock_members=settings.lock_members,
+            **autogenerate.options(settings),
+            **OPTIONS,
+        )
+        if migrations.command_of(context.get_context()) in migrations.MUTATING_COMMANDS:
+            with migrations.upgrade_lock(engine, settings.upgrade_wait):
+                change(settings, engine, connection)
+        else:
+            context.run_migrations()
+
+
+def change(settings: Settings, engine: Engine, connection: Connection) -> None:
+    """Check first, change then; each revision in a transaction of its own."""
+    script = ScriptDirectory.from_config(context.config)
+    command = migrations.command_of(context.get_context())
+    database.check_server(connection)
+    migrations.check_revision_is_known(connection, script)
+    if command == "upgrade":
+        preflight.refuse_what_cannot_be_adopted(connection)
+    migrations.prepare_session(connection, migrations.timeouts(settings))
+    migrations.begin(connection)
+    try:
+        migrations.run_with_retries(
+            engine,
+            context.run_migrations,
+            lambda: migrations.revision_at_work(connection, script, command),
+            settings.lock_retries,
+        )
+    finally:
+        migrations.end(connection)
+
+
+try:
+    chosen = Settings.resolve(context.get_x_argument(as_dictionary=True), os.environ)
+    if context.is_offline_mode():
+        run_offline(chosen)
+    else:
+        run_online(chosen)
+except MivaaError as error:
+    raise CommandError(str(error)) from error

@@ -1,0 +1,133 @@
+-- Running downgrade 0002 -> 0001
+
+drop function public.rollback_migration_phase(migration_name_param text, phase_param text);
+
+drop function public.mark_migration_complete(migration_name_param text, phase_param text, rollback_sql_param text);
+
+do $mivaa$
+begin
+  if exists (select from mivaa.ledger where kind = 'index' and identity = 'public.migration_tracking_migration_name_phase_key') then
+    drop index if exists public.migration_tracking_migration_name_phase_key;
+    delete from mivaa.ledger where kind = 'index' and identity = 'public.migration_tracking_migration_name_phase_key';
+  end if;
+end
+$mivaa$;
+
+do $mivaa$
+begin
+  if exists (select from mivaa.ledger where kind = 'constraint' and identity = 'public.migration_tracking.migration_tracking_created_by_fkey') then
+    alter table public.migration_tracking drop constraint if exists migration_tracking_created_by_fkey;
+    delete from mivaa.ledger where kind = 'constraint' and identity = 'public.migration_tracking.migration_tracking_created_by_fkey';
+  end if;
+end
+$mivaa$;
+
+do $mivaa$
+begin
+  if exists (select from mivaa.ledger where kind = 'constraint' and identity = 'public.migration_tracking.migration_tracking_status_check') then
+    alter table public.migration_tracking drop constraint if exists migration_tracking_status_check;
+    delete from mivaa.ledger where kind = 'constraint' and identity = 'public.migration_tracking.migration_tracking_status_check';
+  end if;
+end
+$mivaa$;
+
+do $mivaa$
+begin
+  if exists (select from mivaa.ledger where kind = 'row_security' and identity = 'public.migration_tracking') then
+    alter table public.migration_tracking disable row level security;
+    delete from mivaa.ledger where kind = 'row_security' and identity = 'public.migration_tracking';
+  end if;
+end
+$mivaa$;
+
+do $mivaa$
+declare
+  v_former jsonb;
+  v_grant record;
+begin
+  select former::jsonb into v_former from mivaa.ledger where kind = 'acl' and identity = 'public.migration_tracking';
+  if found then
+    for v_grant in
+      select pg_get_userbyid(a.grantee) as grantee
+      from pg_catalog.pg_class c, aclexplode(c.relacl) a
+      where c.oid = 'public.migration_tracking'::regclass and a.grantee <> 0 group by a.grantee
+    loop
+      execute format('revoke all on public.migration_tracking from %I', v_grant.grantee);
+    end loop;
+    revoke all on public.migration_tracking from public;
+    for v_grant in
+      select a.item, a.grantee, a.is_grantable, string_agg(a.privilege_type, ', ') as privileges
+      from (
+        select i.item, e.* from unnest(coalesce(
+          (v_former ->> 'relation')::aclitem[],
+          (select acldefault('r', relowner) from pg_catalog.pg_class
+           where oid = 'public.migration_tracking'::regclass)
+        )) with ordinality i (acl, item), aclexplode(array[i.acl]) e
+      ) a group by a.item, a.grantee, a.is_grantable order by a.item, a.is_grantable
+    loop
+      execute format('grant %s on public.migration_tracking to %s%s', v_grant.privileges,
+        case v_grant.grantee when 0 then 'public'
+          else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
+        case when v_grant.is_grantable then ' with grant option' else '' end);
+    end loop;
+    for v_grant in
+      select c.key as attname, i.item, e.grantee, e.is_grantable,
+        string_agg(e.privilege_type, ', ') as privileges
+      from jsonb_each_text(coalesce(v_former -> 'columns', '{}')) c,
+        unnest(c.value::aclitem[]) with ordinality i (acl, item), aclexplode(array[i.acl]) e
+      group by c.key, i.item, e.grantee, e.is_grantable order by c.key, i.item, e.is_grantable
+    loop
+      execute format('grant %s (%I) on public.migration_tracking to %s%s',
+        replace(v_grant.privileges, ', ', format(' (%I), ', v_grant.attname)), v_grant.attname,
+        case v_grant.grantee when 0 then 'public'
+          else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
+        case when v_grant.is_grantable then ' with grant option' else '' end);
+    end loop;
+    delete from mivaa.ledger where kind = 'acl' and identity = 'public.migration_tracking';
+  end if;
+end
+$mivaa$;
+
+do $mivaa$
+begin
+  if exists (select from mivaa.ledger where kind = 'table' and identity = 'public.migration_tracking') then
+    drop table public.migration_tracking;
+    delete from mivaa.ledger where kind = 'table' and identity = 'public.migration_tracking';
+  else
+    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.created_by') then
+      alter table public.migration_tracking drop column created_by;
+      delete from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.created_by';
+    end if;
+    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.rollback_sql') then
+      alter table public.migration_tracking drop column rollback_sql;
+      delete from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.rollback_sql';
+    end if;
+    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.error_message') then
+      alter table public.migration_tracking drop column error_message;
+      delete from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.error_message';
+    end if;
+    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.completed_at') then
+      alter table public.migration_tracking drop column completed_at;
+      delete from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.completed_at';
+    end if;
+    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.started_at') then
+      alter table public.migration_tracking drop column started_at;
+      delete from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.started_at';
+    end if;
+    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.status') then
+      alter table public.migration_tracking drop column status;
+      delete from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.status';
+    end if;
+    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.phase') then
+      alter table public.migration_tracking drop column phase;
+      delete from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.phase';
+    end if;
+    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.migration_name') then
+      alter table public.migration_tracking drop column migration_name;
+      delete from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.migration_name';
+    end if;
+  end if;
+end
+$mivaa$;
+
+UPDATE mivaa.alembic_version SET version_num='0001' WHERE mivaa.alembic_version.version_num = '0002';

@@ -1,0 +1,41 @@
+-- Running downgrade 0003 -> 0002
+
+update public.migration_tracking set status = 'rolled_back', completed_at = null
+where migration_name = 'mivaa_integration' and phase = 'jwt_functions';
+
+do $mivaa$
+begin
+  if exists (select from mivaa.ledger where kind = 'function' and identity = 'auth.has_permission(permission_name text)') then
+    drop function auth.has_permission(permission_name text);
+    delete from mivaa.ledger where kind = 'function' and identity = 'auth.has_permission(permission_name text)';
+  end if;
+  if exists (select from mivaa.ledger where kind = 'function' and identity = 'auth.get_user_role()') then
+    drop function auth.get_user_role();
+    delete from mivaa.ledger where kind = 'function' and identity = 'auth.get_user_role()';
+  end if;
+  if exists (select from mivaa.ledger where kind = 'function' and identity = 'auth.get_workspace_id()') then
+    drop function auth.get_workspace_id();
+    delete from mivaa.ledger where kind = 'function' and identity = 'auth.get_workspace_id()';
+  end if;
+end
+$mivaa$;
+
+drop function mivaa.is_colleague(colleague_id uuid);
+
+drop function mivaa.active_workspace_ids();
+
+drop function mivaa.has_permission(permission_name text);
+
+drop function mivaa.get_user_role();
+
+drop function mivaa.get_workspace_id();
+
+drop function mivaa.active_membership(out workspace_id uuid, out member_role text);
+
+drop function mivaa.user_id();
+
+drop function mivaa.uuid_or_null(candidate text);
+
+drop function mivaa.json_setting(setting_name text);
+
+UPDATE mivaa.alembic_version SET version_num='0002' WHERE mivaa.alembic_version.version_num = '0003';

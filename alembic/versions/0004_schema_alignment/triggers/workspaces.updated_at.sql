@@ -1,0 +1,2 @@
+create trigger zz_mivaa_updated_at before update on public.workspaces
+for each row execute function mivaa.touch_updated_at();

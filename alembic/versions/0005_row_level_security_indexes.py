@@ -1,0 +1,79 @@
+"""Indexes that row-level security needs.
+
+Why: a policy adds a condition to every statement; without its index every statement becomes a scan
+of all workspaces. So they are built before the policies come.
+
+How: concurrently, one after the other. The membership look-up is covered, so that it reads one
+index page and no table.
+
+The downgrade loses: nothing.
+
+Revision ID: 0005
+Revises: 0004
+"""
+
+from alembic import op
+
+from mivaa_schema.operations import (
+    IndexDefinition,
+    adopt_index,
+    analyze,
+    begin_phase,
+    release_index,
+    roll_back_phase,
+)
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+PHASE = "rls_policies"
+INDEXES = (
+    IndexDefinition(
+        "idx_workspace_members_jwt_lookup",
+        "public.workspace_members",
+        ("user_id", "workspace_id", "role"),
+        where="status = 'active'",
+    ),
+    IndexDefinition(
+        "idx_documents_workspace_user", "public.documents", ("workspace_id", "user_id")
+    ),
+    IndexDefinition(
+        "idx_document_chunks_document_id",
+        "public.document_chunks",
+        ("document_id", "chunk_index"),
+    ),
+    IndexDefinition(
+        "idx_pdf_documents_workspace_user", "public.pdf_documents", ("workspace_id", "user_id")
+    ),
+    IndexDefinition("idx_pdf_documents_user_id", "public.pdf_documents", ("user_id",)),
+    IndexDefinition(
+        "idx_processed_documents_workspace_user",
+        "public.processed_documents",
+        ("workspace_id", "user_id"),
+    ),
+    IndexDefinition("idx_processed_documents_user_id", "public.processed_documents", ("user_id",)),
+    IndexDefinition(
+        "idx_processed_documents_pdf_document_id",
+        "public.processed_documents",
+        ("pdf_document_id",),
+    ),
+    IndexDefinition(
+        "idx_processed_documents_document_id", "public.processed_documents", ("document_id",)
+    ),
+)
+
+
+def upgrade() -> None:
+    begin_phase(PHASE)
+    with op.get_context().autocommit_block():
+        for index in INDEXES:
+            adopt_index(index)
+        analyze(*dict.fromkeys(index.table for index in INDEXES))
+
+
+def downgrade() -> None:
+    for index in reversed(INDEXES):
+        release_index(index)
+    roll_back_phase(PHASE)

@@ -1,0 +1,149 @@
+"""Columns and indexes for embeddings of 768 dimensions.
+
+Why: embeddings move from 1536 to 768 dimensions while search keeps answering, so for a time each
+row can have both.
+
+How: new columns beside the old one; the new vector is stored in the row itself, where the planner
+sees what reading it costs. The HNSW indexes are built on what is there and right from an empty
+column on. A row whose text changes is sent back to the embedder by a trigger.
+
+The downgrade loses: embeddings of 768 dimensions and the state of their migration.
+
+Revision ID: 0007
+Revises: 0006
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from pgvector.sqlalchemy import VECTOR
+
+from mivaa_schema.operations import (
+    Check,
+    FrozenSQL,
+    IndexDefinition,
+    adopt_check,
+    adopt_columns,
+    adopt_index,
+    begin_phase,
+    create_triggers,
+    drop_functions,
+    drop_triggers,
+    release_columns,
+    release_constraint,
+    release_index,
+    replace_functions,
+    restore_column_storage,
+    roll_back_phase,
+    run,
+    set_column_storage,
+    validate,
+)
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+PHASE = "embedding_standardization"
+SQL = FrozenSQL(__file__)
+ALIGNMENT = FrozenSQL(__file__, revision="0004")
+TABLES = ("public.documents", "public.document_chunks")
+FUNCTIONS = (
+    SQL.function("mivaa.touch_updated_at_of_text"),
+    SQL.function("mivaa.reset_embedding_status"),
+    SQL.function("mivaa.complete_embedding_status"),
+)
+NEW_TRIGGERS = tuple(
+    SQL.trigger(f"{table}.{task}")
+    for table in ("documents", "document_chunks")
+    for task in ("embedding_reset", "embedding_completed")
+)
+UPDATED_AT = (SQL.trigger("documents.updated_at"), SQL.trigger("document_chunks.updated_at"))
+UPDATED_AT_BEFORE = (
+    ALIGNMENT.trigger("documents.updated_at"),
+    ALIGNMENT.trigger("document_chunks.updated_at"),
+)
+CHECKS = tuple(
+    Check(
+        f"{table.partition('.')[2]}_embedding_migration_status_check",
+        table,
+        "embedding_migration_status in ('pending', 'completed', 'failed', 'skipped')",
+    )
+    for table in TABLES
+)
+INDEXES = (
+    # On the column itself, so that a plain ORDER BY embedding_v2 <=> $1 uses it.
+    IndexDefinition(
+        "idx_documents_embedding_v2_cosine",
+        "public.documents",
+        ("embedding_v2 vector_cosine_ops",),
+        using="hnsw",
+    ),
+    # Chunks are many: half precision takes half the space and finds the same.
+    IndexDefinition(
+        "idx_document_chunks_embedding_v2_cosine",
+        "public.document_chunks",
+        ("(embedding_v2::halfvec(768)) halfvec_cosine_ops",),
+        using="hnsw",
+    ),
+)
+COLUMNS = (
+    "embedding_v2",
+    "embedding_model",
+    "embedding_migration_status",
+    "embedding_migrated_at",
+)
+
+
+def columns() -> tuple[sa.Column[object], ...]:
+    return (
+        sa.Column("embedding_v2", VECTOR(768), comment="Embedding, 768 dimensions."),
+        sa.Column(
+            "embedding_model",
+            sa.Text(),
+            comment="Model that made embedding_v2; null where nobody recorded it.",
+        ),
+        sa.Column(
+            "embedding_migration_status",
+            sa.Text(),
+            nullable=False,
+            server_default="pending",
+            comment="State of embedding_v2: pending, completed, failed or skipped.",
+        ),
+        sa.Column(
+            "embedding_migrated_at",
+            sa.DateTime(timezone=True),
+            comment="When embedding_v2 was written.",
+        ),
+    )
+
+
+def upgrade() -> None:
+    begin_phase(PHASE)
+    for table in TABLES:
+        adopt_columns(table, *columns())
+        set_column_storage(table, "embedding_v2", "plain")
+    replace_functions(*FUNCTIONS)
+    create_triggers(*UPDATED_AT, *NEW_TRIGGERS)
+    run(*SQL.statements("comments.sql"))
+    with op.get_context().autocommit_block():
+        for check in CHECKS:
+            adopt_check(check)
+        for check in CHECKS:
+            validate(check)
+        for index in INDEXES:
+            adopt_index(index)
+
+
+def downgrade() -> None:
+    for index in reversed(INDEXES):
+        release_index(index)
+    for check in reversed(CHECKS):
+        release_constraint(check)
+    drop_triggers(*NEW_TRIGGERS)
+    create_triggers(*UPDATED_AT_BEFORE)
+    drop_functions(*FUNCTIONS)
+    for table in reversed(TABLES):
+        restore_column_storage(table, "embedding_v2")
+        release_columns(table, *COLUMNS)
+    roll_back_phase(PHASE)

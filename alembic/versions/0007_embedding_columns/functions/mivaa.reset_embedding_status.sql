@@ -1,0 +1,18 @@
+create function mivaa.reset_embedding_status()
+returns trigger
+language plpgsql
+security invoker
+set search_path = ''
+as $function$
+-- Sends a row whose content has changed back to the embedder; unless the same statement brings
+-- the new embedding, or says itself what the status is.
+begin
+  if row(new.embedding_v2) operator(pg_catalog.*=) row(old.embedding_v2)
+    and new.embedding_migration_status = old.embedding_migration_status
+  then
+    new.embedding_migration_status := 'pending';
+    new.embedding_migrated_at := null;
+  end if;
+  return new;
+end
+$function$;

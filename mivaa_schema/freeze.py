@@ -1,0 +1,57 @@
+"""Frozen files: what a revision introduced, and how it is taken back, laid beside the revision."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alembic import command
+from alembic.script import ScriptDirectory
+
+from mivaa_schema.migrations import alembic_config
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+ROLLBACK = "rollback.sql"
+
+
+def rollback_sql(revision: str, config: Config | None = None) -> str:
+    """What Alembic renders for the downgrade of one revision, without transaction commands.
+
+    Args:
+        revision: The revision to take back.
+        config: Configuration of the chain; this project's own without it.
+    """
+    config = config or alembic_config()
+    script = ScriptDirectory.from_config(config)
+    previous = script.get_revision(revision).down_revision or "base"
+    buffer = io.StringIO()
+    config.output_buffer = buffer
+    config.attributes["bare"] = True
+    try:
+        command.downgrade(config, f"{revision}:{previous}", sql=True)
+    finally:
+        config.attributes.pop("bare")
+    return buffer.getvalue().strip() + "\n"
+
+
+def folder_of(revision: str, config: Config | None = None) -> Path:
+    """The folder that holds the frozen files of a revision."""
+    script = ScriptDirectory.from_config(config or alembic_config())
+    return Path(script.get_revision(revision).path).with_suffix("")
+
+
+def write_rollbacks(config: Config | None = None) -> list[Path]:
+    """Write ``rollback.sql`` of every revision anew; return those that have changed."""
+    changed = []
+    script = ScriptDirectory.from_config(config or alembic_config())
+    for revision in script.walk_revisions():
+        path = folder_of(revision.revision, config) / ROLLBACK
+        text = rollback_sql(revision.revision, config)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            changed.append(path)
+    return changed

@@ -1,0 +1,263 @@
+"""Running the chain: one upgrader at a time, short waits for locks, and a place for its records."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import exc, text
+
+from mivaa_schema.errors import LockNotAvailable, RevisionFailed, UnknownHead, UpgradeRunning
+from mivaa_schema.operations.timeouts import Timeouts, set_lock_timeout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from alembic.runtime.migration import MigrationContext
+    from sqlalchemy.engine import Connection, Engine
+
+    from mivaa_schema.settings import Settings
+
+PRIVATE_SCHEMA = "mivaa"
+VERSION_TABLE = "alembic_version"
+UPGRADE_LOCK = 6_841_377_215_308_129
+"""Key of the advisory lock that an upgrade holds; ``rollback_migration_phase`` takes the same."""
+
+MUTATING_COMMANDS = frozenset({"upgrade", "downgrade", "do_stamp"})
+
+_LOCK_NOT_AVAILABLE = "55P03"
+_DEADLOCK_DETECTED = "40P01"
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 5.0
+
+
+def alembic_config() -> Config:
+    """The Alembic configuration of this project, from the checkout or from the installed wheel."""
+    package = Path(__file__).parent
+    checkout = package.parent / "alembic"
+    config = Config()
+    config.set_main_option("path_separator", "os")
+    config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+    folder = checkout if (checkout / "env.py").exists() else package / "_alembic"
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    return config
+
+
+def timeouts(settings: Settings) -> Timeouts:
+    """How long the statements of a run may wait."""
+    return Timeouts(lock=settings.lock_timeout, build=settings.build_timeout)
+
+
+@contextlib.contextmanager
+def upgrade_lock(engine: Engine, seconds: float) -> Iterator[None]:
+    """Let one upgrade run at a time; a second one waits, at most so many seconds.
+
+    The lock is polled, on a connection of its own. A session that blocks in ``pg_advisory_lock``
+    holds a snapshot, and a concurrent index build of the first upgrade would wait for that
+    snapshot while the second upgrade waits for the lock. A session that dies frees the lock.
+
+    Raises:
+        UpgradeRunning: If the lock is still held after that time.
+    """
+    deadline = time.monotonic() + seconds
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        key = {"key": UPGRADE_LOCK}
+        while not connection.execute(text("select pg_try_advisory_lock(:key)"), key).scalar_one():
+            if time.monotonic() >= deadline:
+                holder = connection.execute(text(_HOLDER), key).first()
+                pid, application = holder or ("unknown", "unknown")
+                raise UpgradeRunning(pid=pid, application=application, seconds=seconds)
+            time.sleep(_pause(1))
+        try:
+            yield
+        finally:
+            with contextlib.suppress(exc.DBAPIError):
+                connection.execute(text("select pg_advisory_unlock(:key)"), key)
+
+
+def check_revision_is_known(connection: Connection, script: ScriptDirectory) -> None:
+    """Refuse a database whose revision a later version of this package has made.
+
+    Raises:
+        UnknownHead: If the recorded revision is none of the chain's.
+    """
+    known = {revision.revision for revision in script.walk_revisions()}
+    for revision in recorded_revisions(connection):
+        if revision not in known:
+            raise UnknownHead(revision=revision, head=script.get_current_head())
+
+
+def recorded_revisions(connection: Connection) -> list[str]:
+    """The revisions that the database records; empty before the first upgrade."""
+    if connection.execute(text("select to_regclass('mivaa.alembic_version')")).scalar() is None:
+        return []
+    return list(connection.execute(text("select version_num from mivaa.alembic_version")).scalars())
+
+
+def command_of(context: MigrationContext) -> str:
+    """The command that Alembic carries out: upgrade, downgrade, do_stamp, or one that only reads."""
+    return getattr(context._migrations_fn, "__name__", "")
+
+
+def revision_at_work(connection: Connection, script: ScriptDirectory, command: str) -> str:
+    """The revision that was being applied, or taken back, when a statement failed."""
+    connection.rollback()
+    recorded = recorded_revisions(connection)
+    connection.rollback()
+    current = recorded[0] if recorded else None
+    if command == "upgrade":
+        for revision in script.walk_revisions():
+            if revision.down_revision == current:
+                return revision.revision
+    return current or "base"
+
+
+def prepare_session(connection: Connection, waiting: Timeouts) -> None:
+    """Bound the waits of a session and commit, so that Alembic begins its own transactions."""
+    for statement in session_settings(waiting):
+        connection.exec_driver_sql(statement)
+    connection.commit()
+
+
+def session_settings(waiting: Timeouts) -> list[str]:
+    """What a session of the chain sets first, online and offline."""
+    return [
+        set_lock_timeout(waiting.lock),
+        # A platform may end every statement after two minutes; an index build takes its time.
+        "set statement_timeout = 0",
+        "set idle_in_transaction_session_timeout = 0",
+        # "already exists, skipping" is what is wanted; a warning is not.
+        "set client_min_messages = warning",
+        "set search_path = public, extensions",
+    ]
+
+
+def make_private_schema() -> list[str]:
+    """The statements that make the schema of helpers and records, closed to everybody else."""
+    return [
+        f"create schema if not exists {PRIVATE_SCHEMA}",
+        f"revoke all on schema {PRIVATE_SCHEMA} from public",
+    ]
+
+
+def drop_private_schema() -> list[str]:
+    """The statements that end a way back to base; without cascade, so that nothing is lost."""
+    return [
+        f"drop table if exists {PRIVATE_SCHEMA}.{VERSION_TABLE}",
+        f"drop schema if exists {PRIVATE_SCHEMA}",
+    ]
+
+
+def notify_api() -> str:
+    """The statement that has PostgREST read the schema again."""
+    return "notify pgrst, 'reload schema'"
+
+
+def begin(connection: Connection) -> None:
+    """Make the private schema before Alembic looks for its version table there."""
+    for statement in make_private_schema():
+        connection.exec_driver_sql(statement)
+    connection.commit()
+
+
+def end(connection: Connection) -> None:
+    """Leave no trace where no revision is left, and tell the API what has changed."""
+    if not recorded_revisions(connection):
+        for statement in drop_private_schema():
+            connection.exec_driver_sql(statement)
+    connection.exec_driver_sql(notify_api())
+    connection.commit()
+
+
+def run_with_retries(
+    engine: Engine,
+    run: Callable[[], None],
+    at_work: Callable[[], str],
+    retries: int,
+) -> None:
+    """Run the chain, and again whenever a lock was not to be had in time.
+
+    A revision that gives way is rolled back whole and holds nothing while it pauses, so those who
+    queue behind it get on. Revisions that are done stay done; the next try goes on behind them.
+
+    Args:
+        engine: For a second connection, which looks who was in the way.
+        run: Runs Alembic; it commits each revision.
+        at_work: Names the revision that is at work, for messages.
+        retries: How often to try again.
+
+    Raises:
+        LockNotAvailable: If the lock was not to be had within all tries.
+        RevisionFailed: If a statement failed for another reason.
+    """
+    for attempt in range(retries + 1):
+        try:
+            run()
+        except exc.DBAPIError as error:
+            if getattr(error.orig, "pgcode", None) not in (_LOCK_NOT_AVAILABLE, _DEADLOCK_DETECTED):
+                raise RevisionFailed(revision=at_work(), detail=describe(error)) from error
+            if attempt == retries:
+                raise LockNotAvailable(
+                    revision=at_work(), attempts=attempt + 1, blockers=blockers(engine)
+                ) from error
+            time.sleep(_pause(attempt))
+        else:
+            return
+
+
+def describe(error: exc.DBAPIError) -> str:
+    """What the server said: message, detail and hint."""
+    diagnosis: Any = getattr(error.orig, "diag", None)
+    parts = (
+        getattr(diagnosis, name, None)
+        for name in ("message_primary", "message_detail", "message_hint")
+    )
+    return ". ".join(part.rstrip(".") for part in parts if part) + "." or str(error.orig)
+
+
+def blockers(engine: Engine) -> str:
+    """Who holds locks on our tables: process, application, age and query, oldest first."""
+    with engine.connect() as connection:
+        rows = connection.execute(text(_BLOCKERS)).all()
+    return (
+        "; ".join(
+            f"process {pid} ({application or 'no application name'}), in a transaction for"
+            f" {age:.0f} s, last query: {query}"
+            for pid, application, age, query in rows
+        )
+        or "nobody any more"
+    )
+
+
+def _pause(attempt: int) -> float:
+    """Seconds to wait: doubled each time, up to a bound, between half and whole of it."""
+    longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**attempt)
+    return random.uniform(longest / 2, longest)  # noqa: S311 - jitter, no secret
+
+
+_HOLDER = """
+select l.pid, coalesce(nullif(a.application_name, ''), 'unknown')
+from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity a using (pid)
+where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+  and (l.classid::bigint << 32 | l.objid::bigint) = :key
+  and l.database = (select oid from pg_catalog.pg_database where datname = current_database())
+"""
+
+_BLOCKERS = """
+select a.pid, a.application_name, extract(epoch from clock_timestamp() - a.xact_start)::float8,
+  regexp_replace(left(a.query, 200), '\\s+', ' ', 'g')
+from pg_catalog.pg_stat_activity a
+where a.pid <> pg_backend_pid() and a.xact_start is not null and exists (
+  select from pg_catalog.pg_locks l
+  join pg_catalog.pg_class c on c.oid = l.relation
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where l.pid = a.pid and l.granted and n.nspname in ('public', 'auth', 'mivaa')
+)
+order by a.xact_start
+limit 5
+"""

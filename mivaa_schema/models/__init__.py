@@ -1,0 +1,25 @@
+"""Typed SQLAlchemy models of the tables, one noun a module."""
+
+from mivaa_schema.models.base import DIMENSIONS, LEGACY_DIMENSIONS, Base
+from mivaa_schema.models.document import Document
+from mivaa_schema.models.document_chunk import DocumentChunk
+from mivaa_schema.models.ledger_entry import LedgerEntry
+from mivaa_schema.models.migration_tracking import MigrationTracking
+from mivaa_schema.models.pdf_document import PdfDocument
+from mivaa_schema.models.processed_document import ProcessedDocument
+from mivaa_schema.models.workspace import Workspace
+from mivaa_schema.models.workspace_member import WorkspaceMember
+
+__all__ = [
+    "DIMENSIONS",
+    "LEGACY_DIMENSIONS",
+    "Base",
+    "Document",
+    "DocumentChunk",
+    "LedgerEntry",
+    "MigrationTracking",
+    "PdfDocument",
+    "ProcessedDocument",
+    "Workspace",
+    "WorkspaceMember",
+]

@@ -1,0 +1,78 @@
+"""Documents: the texts that questions are answered from."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ColumnElement, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from mivaa_schema.models.base import (
+    EMBEDDING_STATUSES,
+    Base,
+    Embedded,
+    Identified,
+    InWorkspace,
+    as_vector,
+    one_of,
+    user_key,
+    workspace_key,
+)
+
+DOCUMENT_STATUSES = ("draft", "active", "published", "archived", "deleted")
+SEARCHABLE_STATUSES = ("active", "published")
+
+
+class Document(Identified, InWorkspace, Embedded, Base):
+    """A document of a workspace, with one embedding of its whole."""
+
+    __tablename__ = "documents"
+    __table_args__ = (
+        workspace_key(),
+        user_key(),
+        CheckConstraint(one_of("status", DOCUMENT_STATUSES), name="status"),
+        CheckConstraint(
+            one_of("embedding_migration_status", EMBEDDING_STATUSES),
+            name="embedding_migration_status",
+        ),
+        Index("documents_workspace_id_id_key", "workspace_id", "id", unique=True),
+        Index("idx_documents_workspace_user", "workspace_id", "user_id"),
+        Index("idx_documents_workspace_created", "workspace_id", text("created_at DESC")),
+        Index("idx_documents_workspace_updated", "workspace_id", text("updated_at DESC")),
+        Index(
+            "idx_documents_user_created",
+            "user_id",
+            text("created_at DESC"),
+            postgresql_where="user_id is not null",
+        ),
+        Index(
+            "idx_documents_embedding_v2_cosine",
+            "embedding_v2",
+            postgresql_using="hnsw",
+            postgresql_ops={"embedding_v2": "vector_cosine_ops"},
+        ),
+        {"comment": "Documents of the workspaces, each with an embedding of its whole."},
+    )
+
+    user_id: Mapped[uuid.UUID | None] = mapped_column(comment="User to whom the document belongs.")
+    title: Mapped[str | None] = mapped_column(comment="Title.")
+    content: Mapped[str | None] = mapped_column(comment="Full text.")
+    status: Mapped[str] = mapped_column(
+        server_default="active",
+        comment="draft, active, published, archived or deleted; search finds active and published.",
+    )
+    # "metadata" is taken by SQLAlchemy's declarative base.
+    document_metadata: Mapped[dict[str, Any]] = mapped_column(
+        "metadata", server_default=text("'{}'::jsonb"), comment="Attributes of the application."
+    )
+
+    @classmethod
+    def cosine_distance(cls, query: Any) -> ColumnElement[Any]:
+        """Cosine distance (0 to 2) to a query vector, as the HNSW index holds it.
+
+        Args:
+            query: 768 numbers, a list or an array of shape ``(768,)``.
+        """
+        distance: ColumnElement[Any] = cls.embedding_v2.op("<=>")(as_vector(query))
+        return distance

@@ -1,0 +1,117 @@
+"""Operations that revisions may use for ever; they never change their meaning.
+
+A revision is the past and imports nothing of the present; these operations are the one exception.
+What they send is the same online, offline and in a rollback, so every decision that depends on
+the database is taken by the database, in an anonymous block.
+"""
+
+from mivaa_schema.operations.access import (
+    about,
+    adopt_member_rules,
+    create_auth_aliases,
+    drop_auth_aliases,
+    grant_auth_aliases,
+    release_member_rules,
+    revocations,
+    revoke_auth_aliases,
+)
+from mivaa_schema.operations.constraints import (
+    Check,
+    ForeignKey,
+    adopt_check,
+    adopt_foreign_key,
+    adopt_not_null,
+    release_constraint,
+    validate,
+)
+from mivaa_schema.operations.entities import (
+    create_functions,
+    create_policies,
+    create_triggers,
+    drop_functions,
+    drop_policies,
+    drop_triggers,
+    replace_functions,
+)
+from mivaa_schema.operations.frozen import FrozenSQL, rollback_of
+from mivaa_schema.operations.indexes import IndexDefinition, adopt_index, release_index
+from mivaa_schema.operations.ledger import create_ledger, drop_ledger
+from mivaa_schema.operations.maintenance import analyze, fill_chunk_workspaces
+from mivaa_schema.operations.properties import (
+    close_relation,
+    enable_row_security,
+    reset_table_options,
+    restore_column_storage,
+    restore_grants,
+    restore_row_security,
+    set_column_storage,
+    set_table_options,
+)
+from mivaa_schema.operations.sql import run
+from mivaa_schema.operations.tables import (
+    adopt_columns,
+    adopt_table,
+    adopt_vector_extension,
+    release_columns,
+    release_table,
+    release_vector_extension,
+)
+from mivaa_schema.operations.tracking import (
+    begin_phase,
+    complete_phase,
+    reopen_phase,
+    roll_back_phase,
+)
+
+__all__ = [
+    "Check",
+    "ForeignKey",
+    "FrozenSQL",
+    "IndexDefinition",
+    "about",
+    "adopt_check",
+    "adopt_columns",
+    "adopt_foreign_key",
+    "adopt_index",
+    "adopt_member_rules",
+    "adopt_not_null",
+    "adopt_table",
+    "adopt_vector_extension",
+    "analyze",
+    "begin_phase",
+    "close_relation",
+    "complete_phase",
+    "create_auth_aliases",
+    "create_functions",
+    "create_ledger",
+    "create_policies",
+    "create_triggers",
+    "drop_auth_aliases",
+    "drop_functions",
+    "drop_ledger",
+    "drop_policies",
+    "drop_triggers",
+    "enable_row_security",
+    "fill_chunk_workspaces",
+    "grant_auth_aliases",
+    "release_columns",
+    "release_constraint",
+    "release_index",
+    "release_member_rules",
+    "release_table",
+    "release_vector_extension",
+    "reopen_phase",
+    "replace_functions",
+    "reset_table_options",
+    "restore_column_storage",
+    "restore_grants",
+    "restore_row_security",
+    "revocations",
+    "revoke_auth_aliases",
+    "roll_back_phase",
+    "rollback_of",
+    "run",
+    "set_column_storage",
+    "set_table_options",
+    "validate",
+]

@@ -1,0 +1,67 @@
+"""The ledger: what the chain created or changed, so that a downgrade undoes that and nothing else.
+
+A row is written in the transaction (for a concurrent index: just before the build) that creates
+or changes the object. ``former`` is null for what was created and holds the earlier state of what
+was changed. An object without a row was there before us and is never dropped.
+"""
+
+from __future__ import annotations
+
+from mivaa_schema.operations.sql import EVERY_API_GRANTEE, literal, run
+
+CREATE_LEDGER = """\
+create table mivaa.ledger (
+  kind text not null,
+  identity text not null,
+  former text,
+  recorded_at timestamp with time zone not null default now(),
+  constraint ledger_pkey primary key (kind, identity)
+)"""
+
+COMMENTS = {
+    "table mivaa.ledger": "What the chain created or changed; a downgrade undoes exactly this.",
+    "column mivaa.ledger.kind": "Class of object or property: table, column, index, acl, ...",
+    "column mivaa.ledger.identity": "Qualified name of the object.",
+    "column mivaa.ledger.former": "State to restore; null where the object was created.",
+    "column mivaa.ledger.recorded_at": "When the chain created or changed the object.",
+}
+
+
+def record(kind: str, identity: str, former: str = "null") -> str:
+    """Remember an object; ``former`` is a SQL expression of type text.
+
+    The first record wins: a second run over half-done work must not take our own state for the
+    state that was there before.
+    """
+    return (
+        "insert into mivaa.ledger (kind, identity, former)"
+        f" values ({literal(kind)}, {literal(identity)}, {former}) on conflict do nothing;"
+    )
+
+
+def recorded(kind: str, identity: str) -> str:
+    """A condition: the chain created or changed this object."""
+    return f"exists (select from mivaa.ledger where {_row(kind, identity)})"
+
+
+def forget(kind: str, identity: str) -> str:
+    """Take the object off the ledger."""
+    return f"delete from mivaa.ledger where {_row(kind, identity)};"
+
+
+def _row(kind: str, identity: str) -> str:
+    return f"kind = {literal(kind)} and identity = {literal(identity)}"
+
+
+def create_ledger() -> None:
+    """Create ``mivaa.ledger``, closed to everybody but its owner."""
+    run(CREATE_LEDGER)
+    for target, text in COMMENTS.items():
+        run(f"comment on {target} is {literal(text)}")
+    run("alter table mivaa.ledger enable row level security")
+    run(f"revoke all on mivaa.ledger from {EVERY_API_GRANTEE}")
+
+
+def drop_ledger() -> None:
+    """Drop ``mivaa.ledger``; the last thing that a way back to base does."""
+    run("drop table mivaa.ledger")

@@ -1,0 +1,44 @@
+"""Statistics, and values for columns that the chain has added."""
+
+from __future__ import annotations
+
+from mivaa_schema.operations.ledger import recorded
+from mivaa_schema.operations.sql import block, run, when
+
+BATCH = 1000
+"""Rows a transaction: enough to be quick, few enough that nobody waits long for a row."""
+
+
+def analyze(*tables: str) -> None:
+    """Let the planner see the tables as they are; must stand in an autocommit block."""
+    for table in tables:
+        run(f"analyze {table}")
+
+
+def fill_chunk_workspaces() -> None:
+    """Give chunks the workspace of their document, where the chain added the column.
+
+    In batches, each committed: must stand in an autocommit block. A value in a column that was
+    there before is never changed, not even a null.
+    """
+    fill = f"""\
+loop
+  with batch as (
+    select c.id, c.document_id from public.document_chunks c
+    where c.id > v_last order by c.id limit {BATCH}
+  ), filled as (
+    update public.document_chunks c set workspace_id = d.workspace_id
+    from batch b join public.documents d on d.id = b.document_id
+    where c.id = b.id and c.workspace_id is null and d.workspace_id is not null
+  )
+  select b.id into v_last from batch b order by b.id desc limit 1;
+  exit when not found;
+  commit;
+end loop;"""
+    condition = recorded("column", "public.document_chunks.workspace_id")
+    run(
+        block(
+            when(condition, fill),
+            declare="v_last uuid := '00000000-0000-0000-0000-000000000000';",
+        )
+    )

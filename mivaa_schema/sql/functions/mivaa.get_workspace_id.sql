@@ -1,0 +1,13 @@
+create function mivaa.get_workspace_id()
+returns uuid
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = ''
+as $function$
+-- The workspace of this request, or null; never an error.
+begin
+  return (mivaa.active_membership()).workspace_id;
+end
+$function$;

@@ -1,0 +1,33 @@
+create function public.mark_migration_complete(
+  migration_name_param text, phase_param text, rollback_sql_param text default null
+)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+security invoker
+set search_path = ''
+as $function$
+-- Records that a phase of a migration is complete. For the owner of the tables alone: what stands
+-- in rollback_sql is executed with the owner's rights.
+begin
+  if migration_name_param is null or phase_param is null then
+    raise exception 'a migration and a phase are needed, found migration % and phase %',
+      coalesce(quote_literal(migration_name_param), 'null'),
+      coalesce(quote_literal(phase_param), 'null')
+      using errcode = 'null_value_not_allowed',
+            hint = 'Call mark_migration_complete(migration_name, phase [, rollback_sql]).';
+  end if;
+  insert into public.migration_tracking as t
+    (migration_name, phase, status, started_at, completed_at, rollback_sql, created_by)
+  values (
+    migration_name_param, phase_param, 'completed', clock_timestamp(), clock_timestamp(),
+    rollback_sql_param, auth.uid()
+  )
+  on conflict (migration_name, phase) do update set
+    status = 'completed',
+    completed_at = excluded.completed_at,
+    error_message = null,
+    rollback_sql = coalesce(excluded.rollback_sql, t.rollback_sql);
+end
+$function$;

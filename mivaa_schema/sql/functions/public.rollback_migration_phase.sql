@@ -1,0 +1,68 @@
+create function public.rollback_migration_phase(migration_name_param text, phase_param text)
+returns table (operation text, status text, details text)
+language plpgsql
+volatile
+parallel unsafe
+security invoker
+set search_path = pg_catalog, extensions, public, pg_temp
+set lock_timeout = '2s'
+as $function$
+-- Takes a completed phase back: executes the downgrades that the chain recorded for it. Leaves
+-- the schema, and the revision that Alembic reads, as "alembic downgrade" would. For the owner of
+-- the tables alone. Refuses while an upgrade runs and while a later phase is still in place.
+declare
+  v_phase public.migration_tracking;
+  v_later text;
+  v_before text;
+  v_after text;
+begin
+  if not pg_try_advisory_xact_lock(6841377215308129) then
+    raise exception 'an upgrade or a downgrade is running'
+      using errcode = 'lock_not_available', hint = 'Wait until it has ended, then call again.';
+  end if;
+  select t.* into v_phase from public.migration_tracking t
+  where t.migration_name = migration_name_param and t.phase = phase_param;
+  if not found then
+    raise exception 'no phase % is recorded for migration %',
+      coalesce(quote_literal(phase_param), 'null'),
+      coalesce(quote_literal(migration_name_param), 'null')
+      using errcode = 'invalid_parameter_value',
+            hint = 'Recorded are: ' || coalesce(
+              (select string_agg(t.migration_name || '/' || t.phase, ', ' order by t.started_at)
+               from public.migration_tracking t), 'none') || '.';
+  end if;
+  if v_phase.status <> 'completed' then
+    raise exception 'phase % is %, expected completed', quote_literal(phase_param), v_phase.status
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'Only a completed phase can be rolled back; "alembic upgrade head" completes it.';
+  end if;
+  if v_phase.rollback_sql is null then
+    raise exception 'phase % has no rollback SQL', quote_literal(phase_param)
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'Take it back with "alembic downgrade".';
+  end if;
+  select string_agg(t.phase, ', ' order by t.started_at desc) into v_later
+  from public.migration_tracking t
+  where t.migration_name = migration_name_param
+    and t.status in ('running', 'completed')
+    and t.started_at > v_phase.started_at;
+  if v_later is not null then
+    raise exception 'phase % cannot go before: %', quote_literal(phase_param), v_later
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'Roll those back first, in the order given.';
+  end if;
+  select v.version_num into v_before from mivaa.alembic_version v;
+  execute v_phase.rollback_sql;
+  select v.version_num into v_after from mivaa.alembic_version v;
+  if v_after is not distinct from v_before then
+    raise exception 'the rollback SQL of phase % does not fit revision %',
+      quote_literal(phase_param), v_before
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'Nothing was changed. Take the phase back with "alembic downgrade".';
+  end if;
+  perform pg_notify('pgrst', 'reload schema');
+  return query select
+    'rollback_execution'::text, 'COMPLETED'::text,
+    format('Phase %s is rolled back; revision %s is now %s.', phase_param, v_before, v_after);
+end
+$function$;

@@ -1,0 +1,3 @@
+create policy processed_documents_access on public.processed_documents as permissive for all to authenticated
+using ((select mivaa.get_workspace_id()) is not null)
+with check ((select mivaa.get_workspace_id()) is not null);
