@@ -300,15 +300,22 @@ def explain(error: exc.DBAPIError, url: URL) -> MivaaError:
 def check_server(connection: Connection) -> None:
     """Check that the chain can run on this database, by reading catalogs only.
 
+    A transaction that this opens is ended again.
+
     Raises:
         MivaaError: the first thing that is missing, with the next step.
 
     """
-    check_version(_one(connection, "select current_setting('server_version_num')::int"))
-    _check_writable(connection)
-    _check_auth(connection)
-    _check_rights(connection)
-    _check_vector(connection)
+    joined = connection.in_transaction()
+    try:
+        check_version(_one(connection, "select current_setting('server_version_num')::int"))
+        _check_writable(connection)
+        _check_auth(connection)
+        _check_rights(connection)
+        _check_vector(connection)
+    finally:
+        if not joined:
+            connection.rollback()
 
 
 def check_version(number: int) -> None:

@@ -151,15 +151,20 @@ class EmbeddedServer:
             MivaaError: one of the errors of this module, with the next step.
 
         """
+        self._check_owner()
         self._make_home()
         with self._locked():
-            self._check_owner()
             self._check_version()
             pid = self._postmaster()
-            if pid and self._answers() and self.port in (None, self._remembered().get("port", 0)):
+            same_port = self.port in (None, self._remembered().get("port", 0))
+            if self.port and not same_port:
+                _check_port(self.port)
+            if pid and self._answers() and same_port:
                 return
             if pid:
-                self._end(pid)
+                # It may be beyond obeying: less patience, recovery makes good what is lost.
+                hurry = (signal.SIGINT, 5), (signal.SIGQUIT, 5), (signal.SIGKILL, 5)
+                self._end(pid, *hurry)
             self._end_orphans()
             self._make_folder()
             binaries = self._binaries()
@@ -173,8 +178,8 @@ class EmbeddedServer:
         if not self.home.exists():
             self._end_orphans()
             return
+        self._check_owner()
         with self._locked():
-            self._check_owner()
             pid = self._postmaster()
             if pid:
                 self._end(pid)
@@ -291,6 +296,8 @@ class EmbeddedServer:
             while not at.exists():
                 missing.append(at)
                 at = at.parent
+            if not at.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(at))
             if os.geteuid() == 0:
                 self._check_reach(at)
             for folder in reversed(missing):
@@ -418,24 +425,21 @@ class EmbeddedServer:
             self._do("sh", "-c", "rm -rf server-*")
             self._copy(source, "server-new")
             self._do("mv", "server-new", copy.name)
-        return copy
+        return copy / source.parent.name / source.name
 
     def _copy(self, source: Path, name: str) -> None:
         """Copy an installation: we read, the server's user writes."""
-
-        def needed(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-            skip = member.name.startswith("include/") or member.name.endswith(".a")
-            return None if skip else member
-
+        package = source.parent.name
+        # Wheels keep libraries beside the package, and programs find them by relative paths.
+        parts = [source / part for part in ("bin", "lib", "share")]
+        parts.append(source.parent.with_name(f"{package}.libs"))
         with tempfile.TemporaryFile() as packed:
             with tarfile.open(fileobj=packed, mode="w") as archive:
-                for part in ("bin", "lib", "share"):
-                    archive.add(source / part, part, filter=needed)
+                for part in filter(Path.is_dir, parts):
+                    archive.add(part, str(part.relative_to(source.parent.parent)))
             packed.seek(0)
             self._do("mkdir", name)
-            code, said = self._run(
-                "tar", "-x", "-o", "-C", name, "-f", "-", timeout=300, file=packed
-            )
+            code, said = self._run("tar", "-x", "-C", name, "-f", "-", timeout=300, file=packed)
         if code != 0:
             raise FolderNotWritable(folder=self.folder, reason=said)
 
@@ -528,6 +532,9 @@ class EmbeddedServer:
 
     def _launch(self, binaries: Path) -> None:
         self._forget_reused_pid()
+        # No server holds the data folder, so nobody listens there: what is left is litter.
+        where = self._remembered()["socket"]
+        self._do("sh", "-c", 'rm -f "$1"/.s.PGSQL.*', "sh", where)
         deadline = time.monotonic() + 30
         while True:
             seen = self.log.stat().st_size if self.log.exists() else 0
@@ -560,7 +567,8 @@ class EmbeddedServer:
             pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
         except (OSError, ValueError):
             return
-        if _alive(pid) and self._works_in(pid) is not None:
+        # A dead process that nobody collects has a number too.
+        if _exists(pid) and (not _alive(pid) or self._works_in(pid) is not None):
             self._do("rm", "-f", "data/postmaster.pid")
 
     def _tail(self, since: int) -> str:
@@ -570,8 +578,7 @@ class EmbeddedServer:
                 lines = log.read().decode(errors="replace").splitlines()
         except OSError:
             return ""
-        telling = [line for line in lines if re.search(r"FATAL|PANIC|ERROR|HINT|could not", line)]
-        return "\n".join((telling or lines)[-6:])
+        return "\n".join(lines[-8:])
 
     def _set_password(self) -> None:
         if not self._password.exists():
@@ -707,13 +714,19 @@ def _has_proc() -> bool:
     return Path("/proc/self/cwd").exists()
 
 
-def _alive(pid: int) -> bool:
+def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
+    return True
+
+
+def _alive(pid: int) -> bool:
+    if not _exists(pid):
+        return False
     # Where nobody collects the dead, a zombie keeps its number.
     with contextlib.suppress(OSError):
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

@@ -1,0 +1,262 @@
+"""A server starts, stops, and comes back from whatever happened to it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from mivaa_schema.errors import ServerNotRunning
+
+START = """
+from pathlib import Path
+from mivaa_schema.server import EmbeddedServer
+server = EmbeddedServer(Path({home!r}), durable=False)
+server.start()
+print(server.status().pid)
+"""
+
+
+def ask(server, sql, *, commit=False):
+    connection = psycopg2.connect(server.url())
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            rows = cursor.fetchall() if cursor.description else None
+        if commit:
+            connection.commit()
+        return rows
+    finally:
+        connection.close()
+
+
+def is_gone(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def keep_a_row(server):
+    ask(server, "create table kept as select 42 as answer", commit=True)
+    # Tests run without waiting for the disk.
+    ask(server, "checkpoint")
+
+
+@pytest.mark.parametrize("major", [16, 18])
+def test_first_start_makes_a_utf8_database_of_the_asked_version(embedded, major):
+    server = embedded(major=major)
+    server.start()
+    found = ask(
+        server,
+        "select current_setting('server_version_num')::int / 10000, "
+        "current_setting('server_encoding'), lower('ÄÖ'), current_setting('timezone')",
+    )
+    assert found == [(major, "UTF8", "äö", "UTC")]
+    assert server.status().running
+
+
+def test_versions_live_beside_each_other(embedded, home):
+    old, new = embedded(major=16), embedded(major=18)
+    old.start()
+    new.start()
+    assert {path.name for path in home.glob("pg??")} == {"pg16", "pg18"}
+    assert old.status().running
+    assert new.status().running
+
+
+def test_second_start_does_nothing(server):
+    pid = server.status().pid
+    server.start()
+    assert server.status().pid == pid
+
+
+def test_server_outlives_the_process_that_started_it(embedded, home, python):
+    done = python(START.format(home=str(home)))
+    assert done.returncode == 0, done.stderr
+    server = embedded()
+    assert server.status().pid == int(done.stdout)
+    assert ask(server, "select 1") == [(1,)]
+
+
+def test_two_first_starts_at_once_share_one_server(embedded, home, place):
+    script = START.format(home=str(home))
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    started = [
+        subprocess.Popen(  # noqa: S603
+            [sys.executable, "-B", "-c", script],
+            cwd=place, env=environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    outcomes = [process.communicate() for process in started]
+    embedded()
+    assert [process.returncode for process in started] == [0, 0], outcomes
+    assert len({printed for printed, _ in outcomes}) == 1
+
+
+def test_killed_server_starts_again_with_its_data(server):
+    keep_a_row(server)
+    os.kill(server.status().pid, signal.SIGKILL)
+    server.start()
+    assert ask(server, "select answer from kept") == [(42,)]
+
+
+def test_killed_server_with_a_busy_session_starts_again(server):
+    keep_a_row(server)
+    busy = psycopg2.connect(server.url())
+    os.kill(server.status().pid, signal.SIGKILL)
+    server.start()
+    assert ask(server, "select answer from kept") == [(42,)]
+    busy.close()
+
+
+def test_pid_file_with_the_number_of_another_program_is_no_obstacle(server):
+    keep_a_row(server)
+    pid_file = server.data / "postmaster.pid"
+    lines = pid_file.read_text().split("\n", 1)[1]
+    server.stop()
+    pid_file.write_text(f"{os.getpid()}\n{lines}")
+    shutil.chown(pid_file, *(server.data.owner(), server.data.group()))
+    assert not server.status().running
+    server.start()
+    assert ask(server, "select answer from kept") == [(42,)]
+
+
+@pytest.mark.parametrize("part", [".", "pg18", "pg18/data"])
+def test_deleted_folder_under_a_live_server_gives_a_new_one(server, home, part):
+    keep_a_row(server)
+    old = server.status().pid
+    shutil.rmtree(home / part)
+    assert not server.status().running
+    server.start()
+    assert is_gone(old)
+    assert ask(server, "select to_regclass('kept')") == [(None,)]
+
+
+def test_emptied_data_folder_under_a_live_server_gives_a_new_one(server):
+    old = server.status().pid
+    for path in server.data.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    server.start()
+    assert is_gone(old)
+    assert ask(server, "select 1") == [(1,)]
+
+
+def test_deleted_folder_of_a_dead_server_gives_a_new_one(server, home):
+    server.stop()
+    shutil.rmtree(home)
+    server.start()
+    assert ask(server, "select 1") == [(1,)]
+
+
+def test_new_data_folder_gets_a_new_socket(server):
+    before = server.url()
+    shutil.rmtree(server.data)
+    server.start()
+    # The old server would remove its successor's socket when it ends.
+    assert server.url() != before
+
+
+def test_server_without_its_socket_is_replaced(server):
+    keep_a_row(server)
+    old = server.status().pid
+    for path in server.folder.glob("s-*/.s.PGSQL*"):
+        path.unlink()
+    assert not server.status().running
+    server.start()
+    assert is_gone(old)
+    assert ask(server, "select answer from kept") == [(42,)]
+
+
+@pytest.mark.slow
+def test_frozen_server_is_replaced(server):
+    keep_a_row(server)
+    old = server.status().pid
+    os.kill(old, signal.SIGSTOP)
+    server.start()
+    assert is_gone(old)
+    assert ask(server, "select answer from kept") == [(42,)]
+
+
+def test_full_server_counts_as_answering(embedded):
+    server = embedded(extra_conf={"max_connections": "4", "superuser_reserved_connections": "0"})
+    server.start()
+    pid = server.status().pid
+    held = [psycopg2.connect(server.url()) for _ in range(4)]
+    server.start()
+    assert server.status().pid == pid
+    for connection in held:
+        connection.close()
+
+
+def test_interrupted_first_start_leaves_nothing_in_the_way(server):
+    server.stop()
+    # What a kill during initdb leaves: a draft, never a data folder.
+    server.data.rename(server.folder / "data.new")
+    (server.folder / "data.new" / "PG_VERSION").unlink()
+    server.start()
+    assert ask(server, "select 1") == [(1,)]
+    assert not (server.folder / "data.new").exists()
+
+
+def test_stop_ends_the_server_and_keeps_the_data(server):
+    keep_a_row(server)
+    pid = server.status().pid
+    server.stop()
+    assert is_gone(pid)
+    assert not server.status().running
+    server.stop()
+    server.start()
+    assert ask(server, "select answer from kept") == [(42,)]
+
+
+def test_stop_ends_a_server_whose_folder_is_gone(server, home):
+    pid = server.status().pid
+    shutil.rmtree(home)
+    server.stop()
+    assert is_gone(pid)
+    assert not home.exists()
+
+
+def test_looking_makes_nothing(embedded, home):
+    server = embedded()
+    assert not server.status().running
+    with pytest.raises(ServerNotRunning, match="mivaa-schema server start"):
+        server.url()
+    assert not home.exists()
+
+
+def test_settings_reach_the_server(embedded):
+    server = embedded(extra_conf={"cluster_name": "it's a \\ name"})
+    server.start()
+    found = ask(server, "select current_setting('cluster_name'), current_setting('fsync')")
+    assert found == [("it's a \\ name", "off")]
+
+
+def test_default_server_is_durable(embedded):
+    server = embedded(durable=True)
+    server.start()
+    assert ask(server, "select current_setting('fsync')") == [("on",)]
+
+
+def test_environment_of_libpq_does_not_lead_astray(embedded, monkeypatch):
+    for name, value in {"PGPORT": "1", "PGHOST": "nowhere", "PGOPTIONS": "-c nonsense=1",
+                        "PGDATA": "/nowhere", "PGDATABASE": "none"}.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    server = embedded()
+    server.start()
+    assert server.status().running
+    monkeypatch.delenv("PGOPTIONS")
+    assert ask(server, "select 1") == [(1,)]
+
+
+def test_home_ignores_itself_in_git(server, home):
+    assert (home / ".gitignore").read_text() == "*\n"
