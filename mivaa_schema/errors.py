@@ -30,11 +30,15 @@ class MivaaError(Exception):
             facts = ", ".join(f"{name}={value}" for name, value in self.fields.items())
             return f"{type(self).__name__}: {facts}"
         # The lines of a docstring are wrapped for the eye only; an indented one is a command.
-        text = ""
+        lines: list[str] = []
+        command = True
         for line in template.splitlines():
-            glue = "\n" if not line or line.startswith(" ") or text.endswith("\n") else " "
-            text = f"{text}{glue}{line}" if text else line
-        return text.format(**self.fields)
+            if command or line.startswith(" "):
+                lines.append(line)
+            else:
+                lines[-1] += f" {line}"
+            command = line.startswith(" ")
+        return "\n".join(lines).format(**self.fields)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (type(self), self.fields))

@@ -42,6 +42,7 @@ FUNCTIONS = (
     SQL.function("mivaa.has_permission"),
     SQL.function("mivaa.active_workspace_ids"),
     SQL.function("mivaa.is_colleague"),
+    SQL.function("mivaa.resolve_workspace"),
 )
 ALIASES = {
     "get_workspace_id()": "uuid",

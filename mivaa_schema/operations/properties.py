@@ -103,7 +103,7 @@ if found then
   for v_grant in
     select c.key as attname, i.item, e.grantee, e.is_grantable,
       string_agg(e.privilege_type, ', ') as privileges
-    from jsonb_each_text(coalesce(v_former -> 'columns', '{{}}')) c,
+    from jsonb_each_text(coalesce(nullif(v_former -> 'columns', 'null'), '{{}}')) c,
       unnest(c.value::aclitem[]) with ordinality i (acl, item), aclexplode(array[i.acl]) e
     group by c.key, i.item, e.grantee, e.is_grantable order by c.key, i.item, e.is_grantable
   loop

@@ -17,6 +17,8 @@ comment on function mivaa.has_permission(text) is
   'Whether the role of this request has a permission: read, write, delete, manage_documents.';
 comment on function mivaa.active_workspace_ids() is
   'All workspaces in which the user of this request is an active member.';
+comment on function mivaa.resolve_workspace(uuid, text) is
+  'The workspace that a function works on; an error where the caller may not.';
 comment on function mivaa.is_colleague(uuid) is
   'Whether a user is an active member of the workspace of this request.';
 comment on function mivaa.touch_updated_at() is 'Trigger: keeps updated_at.';

@@ -14,3 +14,5 @@ comment on function mivaa.active_workspace_ids() is
   'All workspaces in which the user of this request is an active member.';
 comment on function mivaa.is_colleague(uuid) is
   'Whether a user is an active member of the workspace of this request.';
+comment on function mivaa.resolve_workspace(uuid, text) is
+  'The workspace that a function works on; an error where the caller may not.';

@@ -20,6 +20,8 @@ begin
 end
 $mivaa$;
 
+drop function mivaa.resolve_workspace(workspace_id_param uuid, permission_name text);
+
 drop function mivaa.is_colleague(colleague_id uuid);
 
 drop function mivaa.active_workspace_ids();

@@ -10,6 +10,7 @@ grant execute on function mivaa.get_user_role() to authenticated, service_role;
 grant execute on function mivaa.has_permission(text) to authenticated, service_role;
 grant execute on function mivaa.active_workspace_ids() to authenticated, service_role;
 grant execute on function mivaa.is_colleague(uuid) to authenticated, service_role;
+grant execute on function mivaa.resolve_workspace(uuid, text) to authenticated, service_role;
 grant select on public.workspaces to authenticated;
 grant select, insert, update, delete on public.workspaces to service_role;
 grant select on public.workspace_members to authenticated;

@@ -27,6 +27,8 @@ revoke select, insert, update, delete on public.document_chunks from authenticat
 
 revoke select, insert, update, delete on public.documents from authenticated, service_role;
 
+revoke execute on function mivaa.resolve_workspace(uuid, text) from authenticated, service_role;
+
 revoke execute on function mivaa.is_colleague(uuid) from authenticated, service_role;
 
 revoke execute on function mivaa.active_workspace_ids() from authenticated, service_role;
@@ -100,7 +102,7 @@ begin
     for v_grant in
       select c.key as attname, i.item, e.grantee, e.is_grantable,
         string_agg(e.privilege_type, ', ') as privileges
-      from jsonb_each_text(coalesce(v_former -> 'columns', '{}')) c,
+      from jsonb_each_text(coalesce(nullif(v_former -> 'columns', 'null'), '{}')) c,
         unnest(c.value::aclitem[]) with ordinality i (acl, item), aclexplode(array[i.acl]) e
       group by c.key, i.item, e.grantee, e.is_grantable order by c.key, i.item, e.is_grantable
     loop
@@ -168,7 +170,7 @@ begin
     for v_grant in
       select c.key as attname, i.item, e.grantee, e.is_grantable,
         string_agg(e.privilege_type, ', ') as privileges
-      from jsonb_each_text(coalesce(v_former -> 'columns', '{}')) c,
+      from jsonb_each_text(coalesce(nullif(v_former -> 'columns', 'null'), '{}')) c,
         unnest(c.value::aclitem[]) with ordinality i (acl, item), aclexplode(array[i.acl]) e
       group by c.key, i.item, e.grantee, e.is_grantable order by c.key, i.item, e.is_grantable
     loop
@@ -273,7 +275,7 @@ begin
     for v_grant in
       select c.key as attname, i.item, e.grantee, e.is_grantable,
         string_agg(e.privilege_type, ', ') as privileges
-      from jsonb_each_text(coalesce(v_former -> 'columns', '{}')) c,
+      from jsonb_each_text(coalesce(nullif(v_former -> 'columns', 'null'), '{}')) c,
         unnest(c.value::aclitem[]) with ordinality i (acl, item), aclexplode(array[i.acl]) e
       group by c.key, i.item, e.grantee, e.is_grantable order by c.key, i.item, e.is_grantable
     loop
@@ -330,7 +332,7 @@ begin
     for v_grant in
       select c.key as attname, i.item, e.grantee, e.is_grantable,
         string_agg(e.privilege_type, ', ') as privileges
-      from jsonb_each_text(coalesce(v_former -> 'columns', '{}')) c,
+      from jsonb_each_text(coalesce(nullif(v_former -> 'columns', 'null'), '{}')) c,
         unnest(c.value::aclitem[]) with ordinality i (acl, item), aclexplode(array[i.acl]) e
       group by c.key, i.item, e.grantee, e.is_grantable order by c.key, i.item, e.is_grantable
     loop
@@ -387,7 +389,7 @@ begin
     for v_grant in
       select c.key as attname, i.item, e.grantee, e.is_grantable,
         string_agg(e.privilege_type, ', ') as privileges
-      from jsonb_each_text(coalesce(v_former -> 'columns', '{}')) c,
+      from jsonb_each_text(coalesce(nullif(v_former -> 'columns', 'null'), '{}')) c,
         unnest(c.value::aclitem[]) with ordinality i (acl, item), aclexplode(array[i.acl]) e
       group by c.key, i.item, e.grantee, e.is_grantable order by c.key, i.item, e.is_grantable
     loop
@@ -444,7 +446,7 @@ begin
     for v_grant in
       select c.key as attname, i.item, e.grantee, e.is_grantable,
         string_agg(e.privilege_type, ', ') as privileges
-      from jsonb_each_text(coalesce(v_former -> 'columns', '{}')) c,
+      from jsonb_each_text(coalesce(nullif(v_former -> 'columns', 'null'), '{}')) c,
         unnest(c.value::aclitem[]) with ordinality i (acl, item), aclexplode(array[i.acl]) e
       group by c.key, i.item, e.grantee, e.is_grantable order by c.key, i.item, e.is_grantable
     loop

@@ -1,0 +1,42 @@
+create function mivaa.resolve_workspace(workspace_id_param uuid, permission_name text)
+returns uuid
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = ''
+as $function$
+-- The workspace that a function works on, or an error that says what to do. For users it is the
+-- workspace of the request; an argument can only confirm it, and whether another one exists is
+-- not told. Roles that bypass row-level security see all, so they must name one.
+declare
+  v_workspace uuid;
+begin
+  if not row_security_active('public.documents'::regclass) then
+    if workspace_id_param is null then
+      raise exception 'no workspace is named'
+        using errcode = 'null_value_not_allowed',
+              hint = 'This role sees all workspaces: pass the one that is meant.';
+    end if;
+    return workspace_id_param;
+  end if;
+  v_workspace := mivaa.get_workspace_id();
+  if v_workspace is null then
+    raise exception 'this request has no workspace'
+      using errcode = 'insufficient_privilege',
+            hint = 'Send the header x-workspace-id, or a token with the claim workspace_id, '
+              'that names a workspace in which you are an active member.';
+  end if;
+  if workspace_id_param is distinct from v_workspace and workspace_id_param is not null then
+    raise exception 'workspace % is not the workspace of this request', workspace_id_param
+      using errcode = 'insufficient_privilege',
+            hint = 'Send its id in the header x-workspace-id; you must be an active member.';
+  end if;
+  if not mivaa.has_permission(permission_name) then
+    raise exception 'this needs the permission %', permission_name
+      using errcode = 'insufficient_privilege',
+            hint = 'Ask an owner of the workspace for a role that has it.';
+  end if;
+  return v_workspace;
+end
+$function$;
