@@ -300,6 +300,12 @@ class PlatformNotPermitted(MivaaError):
     """
 
 
+class PlatformFailed(MivaaError):
+    """The stand-in's {part} could not be made ({sqlstate}): {detail}
+    Move what is in its way, then run `mivaa-schema platform install` again. Nothing was changed.
+    """
+
+
 class PlatformOfAnother(MivaaError):
     """Missing are {missing}, but schema `auth` belongs to `{owner}`, and you are `{user}`.
     What a platform owns is not ours to complete: let `{owner}` add it, or run

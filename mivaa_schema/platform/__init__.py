@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import psycopg2
 import sqlalchemy as sa
 
-from mivaa_schema.errors import PlatformNotPermitted, PlatformOfAnother
+from mivaa_schema.errors import PlatformFailed, PlatformNotPermitted, PlatformOfAnother
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -80,6 +80,7 @@ def install(connection: Connection, *, owner: str | None = None) -> list[str]:
     Raises:
         PlatformOfAnother: schema `auth` is incomplete and belongs to a platform.
         PlatformNotPermitted: the user may not create what is missing.
+        PlatformFailed: something is in the way of what is missing.
 
     """
     joined = connection.in_transaction()
@@ -130,6 +131,9 @@ def _run(connection: Connection, file: str, part: str, user: str) -> None:
         except psycopg2.errors.InsufficientPrivilege as error:
             detail = f"{error.diag.message_primary}."
             raise PlatformNotPermitted(user=user, part=part, detail=detail) from None
+        except psycopg2.Error as error:
+            detail = f"{error.diag.message_primary or error}."
+            raise PlatformFailed(part=part, sqlstate=error.pgcode, detail=detail) from None
 
 
 def _give(connection: Connection, parts: list[str], owner: str) -> None:

@@ -1,0 +1,173 @@
+"""A session is ready for the chain, and a failure to get one says why."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from mivaa_schema import platform
+from mivaa_schema.database import connect, create_engine, database_url, explain, open_engine
+from mivaa_schema.errors import (
+    CannotConnect,
+    ConnectionRefusedByRules,
+    DatabaseFailed,
+    HostUnreachable,
+    NoSuchDatabase,
+    TooManyConnections,
+    WrongPassword,
+)
+from mivaa_schema.server import EmbeddedServer
+from mivaa_schema.settings import Settings
+
+
+def value(connection, sql):
+    return connection.execute(sa.text(sql)).scalar()
+
+
+def failure_of(url):
+    with pytest.raises(Exception) as failure, connect(create_engine(url)):  # noqa: PT011
+        pass
+    return failure.value
+
+
+# Sessions
+
+
+@pytest.mark.parametrize("schema", ["extensions", "public"])
+def test_vector_is_found_in_either_schema(place, schema):
+    place.run(f"create schema extensions; create extension vector schema {schema}")
+    with place.connection() as connection:
+        assert value(connection, "select '[1,2]'::vector <-> '[1,2]'") == 0
+
+
+def test_default_schema_is_public_whatever_the_role_says(place, role):
+    place.run(f"create schema {role} authorization {role}; alter role {role} set search_path = x")
+    with place.connection(role) as connection:
+        assert connection.dialect.default_schema_name == "public"
+        assert value(connection, "show search_path") == "public, extensions"
+
+
+def test_search_path_survives_a_rollback_and_no_transaction_is_open(place):
+    with place.connection() as connection:
+        assert connection.connection.driver_connection.info.transaction_status == 0
+        connection.execute(sa.text("select 1"))
+        connection.rollback()
+        assert value(connection, "show search_path") == "public, extensions"
+
+
+def test_session_bears_our_name_unless_the_address_has_one(place):
+    with place.connection() as connection:
+        assert value(connection, "show application_name") == "mivaa-schema"
+    with create_engine(place.url() + "&application_name=mine").connect() as connection:
+        assert value(connection, "show application_name") == "mine"
+
+
+def test_connections_are_closed_not_pooled(place):
+    engine = create_engine(place.url())
+    with engine.connect() as connection:
+        first = value(connection, "select pg_backend_pid()")
+    with engine.connect() as connection:
+        assert value(connection, "select pg_backend_pid()") != first
+
+
+# Failures
+
+
+def test_unknown_database_is_named(place):
+    error = failure_of(place.server.url("nowhere"))
+    assert isinstance(error, NoSuchDatabase)
+    assert "no database `nowhere`" in str(error)
+
+
+def test_unknown_role_is_a_matter_of_user_and_password(place):
+    error = failure_of(place.url("stranger"))
+    assert isinstance(error, WrongPassword)
+    assert "`stranger`" in str(error)
+
+
+def test_role_that_may_not_log_in(place, role):
+    place.run(f"alter role {role} nologin")
+    assert isinstance(failure_of(place.url(role)), ConnectionRefusedByRules)
+
+
+def test_full_database(place, role):
+    place.run(f"alter role {role} connection limit 0")
+    assert isinstance(failure_of(place.url(role)), TooManyConnections)
+
+
+def test_closed_port_names_host_and_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    error = failure_of(f"postgresql://me:hunter2@127.0.0.1:{port}/db")
+    assert isinstance(error, HostUnreachable)
+    assert f"127.0.0.1:{port}" in str(error)
+    assert "hunter2" not in str(error)
+
+
+def test_unknown_host_and_missing_socket():
+    assert isinstance(failure_of("postgresql://me@no-such-host.invalid/db"), HostUnreachable)
+    assert isinstance(failure_of("postgresql:///db?host=/nowhere"), HostUnreachable)
+
+
+def test_port_that_is_no_postgresql():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+
+        def hang_up():
+            # What a web server or a proxy would do.
+            with contextlib.suppress(OSError):
+                while True:
+                    other.accept()[0].close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        url = f"postgresql://me@127.0.0.1:{other.getsockname()[1]}/db?sslmode=disable"
+        assert isinstance(failure_of(url), CannotConnect)
+        other.shutdown(socket.SHUT_RDWR)
+
+
+def test_wrong_password_says_so_and_keeps_it_to_itself(tcp_server):
+    url = tcp_server.tcp_url().replace(tcp_server.tcp_url().split(":")[2].split("@")[0], "hunter2")
+    error = failure_of(url)
+    assert isinstance(error, WrongPassword)
+    assert "`postgres`" in str(error)
+    assert "hunter2" not in str(error)
+    assert isinstance(failure_of(url.replace(":hunter2", "")), WrongPassword)
+
+
+def test_statement_that_fails_keeps_its_sqlstate(place):
+    with place.connection() as connection, pytest.raises(exc.DBAPIError) as failure:
+        connection.execute(sa.text("select 1/0"))
+    error = explain(failure.value, connection.engine.url)
+    assert isinstance(error, DatabaseFailed)
+    assert error.fields["sqlstate"] == "22012"
+
+
+# The database of the settings
+
+
+def test_address_of_the_settings_is_used_as_it_is(place):
+    with open_engine(Settings(url=place.url())).connect() as connection:
+        assert value(connection, "select current_database()") == place.name
+        assert "schema auth" in platform.missing(connection)
+
+
+def test_failing_address_fails_at_once():
+    with pytest.raises(HostUnreachable):
+        open_engine(Settings(url="postgresql:///db?host=/nowhere"))
+
+
+def test_no_address_is_the_embedded_server_with_the_platform(tcp_server):
+    for _ in range(2):
+        engine = open_engine(Settings(home=tcp_server.home))
+        with engine.connect() as connection:
+            assert platform.missing(connection, extras=True) == []
+            assert value(connection, "select auth.uid()") is None
+    assert engine.url == database_url(tcp_server.url())
+    assert isinstance(tcp_server, EmbeddedServer)
