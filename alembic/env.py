@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from alembic import context
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
+
 from mivaa_schema import autogenerate, database, migrations, preflight
 from mivaa_schema.errors import MivaaError
 from mivaa_schema.models import Base

@@ -100,7 +100,7 @@ def recorded_revisions(connection: Connection) -> list[str]:
 
 
 def command_of(context: MigrationContext) -> str:
-    """The command that Alembic carries out: upgrade, downgrade, do_stamp, or one that only reads."""
+    """The command that Alembic carries out: upgrade, downgrade, do_stamp, or one that reads."""
     return getattr(context._migrations_fn, "__name__", "")
 
 

@@ -50,9 +50,9 @@ def workspace() -> sa.Column[object]:
     )
 
 
-def attributes(name: str = "metadata", comment: str = "Attributes of the application.") -> (
-    sa.Column[object]
-):
+def attributes(
+    name: str = "metadata", comment: str = "Attributes of the application."
+) -> sa.Column[object]:
     return sa.Column(
         name, JSONB(), nullable=False, server_default=sa.text("'{}'::jsonb"), comment=comment
     )
@@ -191,8 +191,6 @@ def downgrade() -> None:
         "created_at",
         "updated_at",
     )
-    release_table(
-        "public.workspaces", "name", "created_by", "settings", "created_at", "updated_at"
-    )
+    release_table("public.workspaces", "name", "created_by", "settings", "created_at", "updated_at")
     release_vector_extension()
     drop_ledger()

@@ -75,9 +75,7 @@ def upgrade() -> None:
             server_default=sa.text("gen_random_uuid()"),
             comment="Primary key.",
         ),
-        sa.Column(
-            "migration_name", sa.Text(), nullable=False, comment="Name of the migration."
-        ),
+        sa.Column("migration_name", sa.Text(), nullable=False, comment="Name of the migration."),
         sa.Column("phase", sa.Text(), nullable=False, comment="Name of the phase."),
         sa.Column(
             "status",

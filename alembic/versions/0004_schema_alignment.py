@@ -280,12 +280,8 @@ def upgrade() -> None:
         column("document_id", sa.Uuid(), "Document that came of it."),
         column("content", sa.Text(), "Extracted plain text."),
         column("markdown", sa.Text(), "Extracted text as Markdown."),
-        column(
-            "processing_started_at", sa.DateTime(timezone=True), "When the extraction started."
-        ),
-        column(
-            "processing_completed_at", sa.DateTime(timezone=True), "When the extraction ended."
-        ),
+        column("processing_started_at", sa.DateTime(timezone=True), "When the extraction started."),
+        column("processing_completed_at", sa.DateTime(timezone=True), "When the extraction ended."),
         *last_columns(),
         comment="Results of extraction, between a PDF file and the document made of it.",
     )

@@ -22,9 +22,7 @@ class LedgerEntry(Base):
     kind: Mapped[str] = mapped_column(
         primary_key=True, comment="Class of object or property: table, column, index, acl, ..."
     )
-    identity: Mapped[str] = mapped_column(
-        primary_key=True, comment="Qualified name of the object."
-    )
+    identity: Mapped[str] = mapped_column(primary_key=True, comment="Qualified name of the object.")
     former: Mapped[str | None] = mapped_column(
         comment="State to restore; null where the object was created."
     )

@@ -22,9 +22,7 @@ class WorkspaceMember(Identified, InWorkspace, Base):
         user_key(ondelete="CASCADE"),
         CheckConstraint(one_of("role", ROLES), name="role"),
         CheckConstraint(one_of("status", MEMBER_STATUSES), name="status"),
-        Index(
-            "workspace_members_workspace_id_user_id_key", "workspace_id", "user_id", unique=True
-        ),
+        Index("workspace_members_workspace_id_user_id_key", "workspace_id", "user_id", unique=True),
         Index(
             "idx_workspace_members_jwt_lookup",
             "user_id",

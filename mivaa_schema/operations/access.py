@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from alembic import op
 from alembic_utils.pg_policy import PGPolicy
 
+from mivaa_schema.operations.entities import creation
 from mivaa_schema.operations.ledger import forget, record, recorded
 from mivaa_schema.operations.properties import (
     closing,
@@ -69,7 +70,7 @@ def adopt_member_rules(table: str, policies: Iterable[PGPolicy], extras: Iterabl
     lock = str(bool(op.get_context().opts.get("mivaa_lock_members"))).lower()
     rules = [
         when("not " + recorded("table", table), closing(table) + enabling_row_security(table)),
-        *(str(policy.to_sql_statement_create()).strip() + ";" for policy in policies),
+        *(creation(policy) + ";" for policy in policies),
         *(statement + ";" for statement in extras),
         record("rules", table),
     ]

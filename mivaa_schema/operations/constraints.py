@@ -1,4 +1,4 @@
-"""Constraints that arrive NOT VALID and are validated later, so that no scan holds a strong lock."""
+"""Constraints that arrive NOT VALID and are validated later: no scan holds a strong lock."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mivaa_schema.operations.timeouts import patient
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """A foreign key between qualified tables; ``actions`` holds ON DELETE, ON UPDATE and the like."""
+    """A foreign key between qualified tables; ``actions`` holds ON DELETE and what follows."""
 
     name: str
     table: str

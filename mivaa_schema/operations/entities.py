@@ -56,8 +56,7 @@ def drop_functions(*functions: PGFunction) -> None:
 def create_triggers(*triggers: PGTrigger) -> None:
     """Create triggers, or replace them where a run that was cut off has left them."""
     for trigger in triggers:
-        text = str(trigger.to_sql_statement_create())
-        run(text.replace("CREATE TRIGGER", "create or replace trigger", 1))
+        run(creation(trigger).replace("CREATE TRIGGER", "create or replace trigger", 1))
 
 
 def drop_triggers(*triggers: PGTrigger) -> None:
@@ -76,6 +75,11 @@ def drop_policies(*policies: PGPolicy) -> None:
     """Drop policies, last created first."""
     for policy in reversed(policies):
         run(f"drop policy {policy.signature} on {policy.on_entity}")
+
+
+def creation(entity: PGTrigger | PGPolicy) -> str:
+    """The statement that creates a trigger or a policy."""
+    return str(entity.to_sql_statement_create()).strip()  # type: ignore[no-untyped-call]
 
 
 def load_vector() -> None:

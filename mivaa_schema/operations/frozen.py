@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TypeVar
 
 from alembic_utils.pg_function import PGFunction
 from alembic_utils.pg_policy import PGPolicy
 from alembic_utils.pg_trigger import PGTrigger
 
 Entity = PGFunction | PGPolicy | PGTrigger
+T = TypeVar("T", PGFunction, PGPolicy, PGTrigger)
 
 KINDS: dict[str, type[PGFunction] | type[PGPolicy] | type[PGTrigger]] = {
     "functions": PGFunction,
@@ -71,15 +73,15 @@ class FrozenSQL:
 
     def function(self, name: str) -> PGFunction:
         """The function of a qualified name, for example ``mivaa.user_id``."""
-        return self._read("functions", name)
+        return self._read(PGFunction, "functions", name)
 
     def trigger(self, name: str) -> PGTrigger:
         """The trigger of a table and a task, for example ``documents.updated_at``."""
-        return self._read("triggers", name)
+        return self._read(PGTrigger, "triggers", name)
 
     def policy(self, name: str) -> PGPolicy:
         """The policy of a table and a command, for example ``documents.select``."""
-        return self._read("policies", name)
+        return self._read(PGPolicy, "policies", name)
 
     def statements(self, name: str) -> list[str]:
         """The statements of a list such as ``grants.sql``."""
@@ -89,5 +91,7 @@ class FrozenSQL:
         """The whole text of a file in the folder."""
         return (self.folder / name).read_text(encoding="utf-8")
 
-    def _read(self, kind: str, name: str) -> Entity:
-        return read_entity(self.folder / kind / f"{name}.sql")
+    def _read(self, kind: type[T], folder: str, name: str) -> T:
+        entity = read_entity(self.folder / folder / f"{name}.sql")
+        assert isinstance(entity, kind)  # noqa: S101 - the folder is the kind
+        return entity

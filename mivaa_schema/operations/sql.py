@@ -30,9 +30,7 @@ def run(*statements: str) -> None:
             context.impl.static_output(statement + context.impl.command_terminator)
         else:
             assert context.connection is not None  # noqa: S101 - Alembic's own invariant online
-            context.connection.exec_driver_sql(
-                statement, execution_options={"no_parameters": True}
-            )
+            context.connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
 def block(body: str, declare: str = "") -> str:

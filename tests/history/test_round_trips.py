@@ -6,6 +6,7 @@ import difflib
 
 import pytest
 from alembic.script import ScriptDirectory
+
 from fixtures.clusters import both_majors
 from fixtures.databases import Database
 from fixtures.people import World
@@ -19,7 +20,9 @@ REVISIONS = [
 
 def assert_same(before: str, after: str, what: str) -> None:
     difference = "\n".join(
-        difflib.unified_diff(before.splitlines(), after.splitlines(), "before", "after", lineterm="")
+        difflib.unified_diff(
+            before.splitlines(), after.splitlines(), "before", "after", lineterm=""
+        )
     )
     assert not difference, f"{what} leaves a trace:\n{difference}"
 

@@ -1,0 +1,132 @@
+"""The offline script is what the online run does: read it before, or run it instead."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.util import CommandError
+from history.test_round_trips import REVISIONS, assert_same
+
+from fixtures.clusters import both_majors
+from fixtures.databases import Database
+from fixtures.dump import program
+from fixtures.people import World
+
+
+def script(database: Database, direction: Callable[..., None], revision: str) -> str:
+    config = database.config()
+    config.output_buffer = io.StringIO()
+    direction(config, revision, sql=True)
+    return config.output_buffer.getvalue()
+
+
+def psql(database: Database, text: str) -> None:
+    done = subprocess.run(
+        [program(database.major, "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", database.url()],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr, done.stderr
+
+
+@both_majors
+def test_the_offline_script_leaves_the_same_schema_as_the_online_run(
+    platform_database: Database,
+    clone: Callable[[int, str], Database],
+    major: int,
+    platform_template: Callable[[int], str],
+) -> None:
+    online = clone(major, platform_template(major))
+    online.upgrade()
+    psql(platform_database, script(platform_database, command.upgrade, "head"))
+    assert_same(online.dump(), platform_database.dump(), "the offline script")
+
+
+@both_majors
+def test_the_offline_way_back_ends_at_the_dump_it_started_from(
+    platform_database: Database,
+) -> None:
+    before = platform_database.dump()
+    platform_database.upgrade()
+    psql(platform_database, script(platform_database, command.downgrade, "head:base"))
+    assert_same(before, platform_database.dump(), "the offline way back")
+
+
+def test_each_revision_can_be_rendered_and_applied_alone(platform_database: Database) -> None:
+    previous = "base"
+    for revision in REVISIONS:
+        psql(
+            platform_database, script(platform_database, command.upgrade, f"{previous}:{revision}")
+        )
+        previous = revision
+    at_head = platform_database.dump()
+    for revision, below in zip(
+        reversed(REVISIONS), [*reversed(REVISIONS[:-1]), "base"], strict=True
+    ):
+        psql(platform_database, script(platform_database, command.downgrade, f"{revision}:{below}"))
+    platform_database.upgrade()
+    assert_same(platform_database.dump(), at_head, "one script a revision")
+
+
+def test_the_offline_script_works_on_a_full_database(head_database: Database, world: World) -> None:
+    world.create(head_database)
+    at_head = head_database.dump()
+    psql(head_database, script(head_database, command.downgrade, "head:0004"))
+    psql(head_database, script(head_database, command.upgrade, "0004:head"))
+    assert_same(at_head, head_database.dump(), "an offline round trip")
+
+
+def test_an_invalid_index_stops_the_offline_script(platform_database: Database) -> None:
+    platform_database.upgrade("0004")
+    with platform_database.owner() as connection:
+        connection.exec_driver_sql(
+            "create index idx_pdf_documents_user_id on public.pdf_documents (user_id)"
+        )
+    with platform_database.superuser() as connection:
+        connection.exec_driver_sql(
+            "update pg_index set indisvalid = false"
+            " where indexrelid = 'public.idx_pdf_documents_user_id'::regclass"
+        )
+    with pytest.raises(AssertionError, match="is INVALID"):
+        psql(platform_database, script(platform_database, command.upgrade, "0004:0005"))
+
+
+def test_an_invalid_index_is_healed_online(platform_database: Database) -> None:
+    platform_database.upgrade("0005")
+    healthy = platform_database.dump()
+    with platform_database.superuser() as connection:
+        connection.exec_driver_sql("update mivaa.alembic_version set version_num = '0004'")
+        connection.exec_driver_sql(
+            "update pg_index set indisvalid = false"
+            " where indexrelid = 'public.idx_pdf_documents_user_id'::regclass"
+        )
+    assert platform_database.dump() != healthy
+    platform_database.upgrade("0005")
+    assert_same(healthy, platform_database.dump(), "healing")
+
+
+def test_an_index_of_the_name_with_another_definition_stops_the_upgrade(
+    platform_database: Database,
+) -> None:
+    platform_database.upgrade("0004")
+    with platform_database.owner() as connection:
+        connection.exec_driver_sql(
+            "create index idx_pdf_documents_user_id on public.pdf_documents (user_id desc)"
+        )
+    before = platform_database.dump()
+    with pytest.raises(CommandError, match="idx_pdf_documents_user_id"):
+        platform_database.upgrade("0005")
+    assert platform_database.dump() == before
+
+
+def test_the_script_names_no_path_of_this_machine(platform_database: Database) -> None:
+    text = script(platform_database, command.upgrade, "head")
+    assert str(Path(__file__).parents[2]) not in text
