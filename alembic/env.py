@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from logging.config import fileConfig
 from typing import TYPE_CHECKING
 
 from alembic import context
@@ -82,17 +83,17 @@ def change(settings: Settings, engine: Engine, connection: Connection) -> None:
     if command == "upgrade":
         preflight.refuse_what_cannot_be_adopted(connection)
     migrations.prepare_session(connection, migrations.timeouts(settings))
-    migrations.begin(connection)
-    try:
+    with migrations.records(connection, script, command):
         migrations.run_with_retries(
             engine,
             context.run_migrations,
             lambda: migrations.revision_at_work(connection, script, command),
             settings.lock_retries,
         )
-    finally:
-        migrations.end(connection)
 
+
+if context.config.config_file_name is not None:
+    fileConfig(context.config.config_file_name, disable_existing_loggers=False)
 
 try:
     chosen = Settings.resolve(context.get_x_argument(as_dictionary=True), os.environ)

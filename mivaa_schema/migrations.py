@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import random
 import time
 from pathlib import Path
@@ -12,8 +13,15 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import exc, text
 
-from mivaa_schema.errors import LockNotAvailable, RevisionFailed, UnknownHead, UpgradeRunning
+from mivaa_schema.errors import (
+    LockNotAvailable,
+    MivaaError,
+    RevisionFailed,
+    UnknownHead,
+    UpgradeRunning,
+)
 from mivaa_schema.operations.timeouts import Timeouts, set_lock_timeout
+from mivaa_schema.operations.tracking import MIGRATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,9 +114,12 @@ def command_of(context: MigrationContext) -> str:
 
 def revision_at_work(connection: Connection, script: ScriptDirectory, command: str) -> str:
     """The revision that was being applied, or taken back, when a statement failed."""
-    connection.rollback()
-    recorded = recorded_revisions(connection)
-    connection.rollback()
+    try:
+        connection.rollback()
+        recorded = recorded_revisions(connection)
+        connection.rollback()
+    except exc.DBAPIError:
+        return "at work (the connection is lost)"
     current = recorded[0] if recorded else None
     if command == "upgrade":
         for revision in script.walk_revisions():
@@ -158,19 +169,69 @@ def notify_api() -> str:
     return "notify pgrst, 'reload schema'"
 
 
-def begin(connection: Connection) -> None:
-    """Make the private schema before Alembic looks for its version table there."""
+class _Warnings(logging.Handler):
+    """Hands on what the server warned of; SQLAlchemy logs it where nobody looks."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if text.startswith("WARNING:"):
+            logging.getLogger("alembic.runtime.migration").warning(
+                "%s", " ".join(text.removeprefix("WARNING:").split())
+            )
+
+
+def report_warnings() -> None:
+    """Show the server's warnings: bad rows do not stop an upgrade, but must not go unseen."""
+    notices = logging.getLogger("sqlalchemy.dialects.postgresql")
+    if not any(isinstance(handler, _Warnings) for handler in notices.handlers):
+        notices.addHandler(_Warnings())
+        notices.setLevel(logging.INFO)
+        notices.propagate = False
+
+
+@contextlib.contextmanager
+def records(connection: Connection, script: ScriptDirectory, command: str) -> Iterator[None]:
+    """Keep the records of a run: make their schema first, write a failure down, clear up at last.
+
+    Where no revision is left, nothing is left. A connection that broke in the middle breaks
+    nothing here: the next run of the same command clears up.
+    """
+    report_warnings()
     for statement in make_private_schema():
         connection.exec_driver_sql(statement)
     connection.commit()
+    try:
+        yield
+    except MivaaError as failure:
+        with contextlib.suppress(exc.DBAPIError):
+            if command == "upgrade" and isinstance(failure, RevisionFailed):
+                _record_failure(connection, script, failure)
+            _clear_up(connection)
+        raise
+    _clear_up(connection)
 
 
-def end(connection: Connection) -> None:
-    """Leave no trace where no revision is left, and tell the API what has changed."""
+def _clear_up(connection: Connection) -> None:
     if not recorded_revisions(connection):
         for statement in drop_private_schema():
             connection.exec_driver_sql(statement)
     connection.exec_driver_sql(notify_api())
+    connection.commit()
+
+
+def _record_failure(
+    connection: Connection, script: ScriptDirectory, failure: RevisionFailed
+) -> None:
+    """Record the failed phase, in a transaction of its own: the revision's is rolled back."""
+    revision = script.get_revision(failure.fields["revision"])
+    phase = getattr(revision.module, "PHASE", None) if revision else None
+    connection.rollback()
+    if phase is None or connection.execute(text(_HAS_TRACKING)).scalar() is None:
+        return
+    connection.execute(
+        text(_RECORD_FAILURE),
+        {"migration": MIGRATION, "phase": phase, "message": failure.fields["detail"]},
+    )
     connection.commit()
 
 
@@ -239,6 +300,15 @@ def _pause(attempt: int) -> float:
     longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**attempt)
     return random.uniform(longest / 2, longest)  # noqa: S311 - jitter, no secret
 
+
+_HAS_TRACKING = "select to_regclass('public.migration_tracking')"
+
+_RECORD_FAILURE = """
+insert into public.migration_tracking (migration_name, phase, status, error_message)
+values (:migration, :phase, 'failed', :message)
+on conflict (migration_name, phase) do update set
+  status = 'failed', completed_at = null, error_message = excluded.error_message
+"""
 
 _HOLDER = """
 select l.pid, coalesce(nullif(a.application_name, ''), 'unknown')

@@ -1,0 +1,140 @@
+"""One upgrader at a time, short waits, clear endings."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.util import CommandError
+
+from fixtures.databases import Database
+from mivaa_schema.migrations import UPGRADE_LOCK, recorded_revisions
+
+
+def tracked(database: Database) -> dict[str, tuple[str, str | None]]:
+    with database.owner() as connection:
+        rows = connection.execute(
+            sa.text("select phase, status, error_message from public.migration_tracking")
+        )
+        return {phase: (status, message) for phase, status, message in rows}
+
+
+def test_upgrades_at_once_take_turns_and_find_nothing_to_do(platform_database: Database) -> None:
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "alembic", "-x", f"url={platform_database.url()}"]
+    upgrades = [
+        subprocess.Popen([*command, "upgrade", "head"], cwd=root, stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    logs = [upgrade.communicate()[1] for upgrade in upgrades]
+    assert [upgrade.returncode for upgrade in upgrades] == [0, 0, 0], logs
+    assert sorted("Running upgrade" in log for log in logs) == [False, False, True]
+
+
+def test_an_upgrade_gives_up_when_another_one_does_not_end(platform_database: Database) -> None:
+    before = platform_database.dump()
+    with platform_database.owner() as connection:
+        connection.execute(sa.text("select pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+        pid = connection.exec_driver_sql("select pg_backend_pid()").scalar_one()
+        with pytest.raises(CommandError, match=f"Another upgrade holds the lock .process {pid},"):
+            platform_database.upgrade(upgrade_wait="0.3")
+    assert platform_database.dump() == before
+
+
+def test_a_revision_gives_way_to_users_and_names_who_is_in_the_way(
+    platform_database: Database,
+) -> None:
+    platform_database.upgrade("0005")
+    before = platform_database.dump()
+    user = platform_database.engine().connect()
+    with user, user.begin():
+        user.exec_driver_sql("select count(*) from public.documents")
+        pid = user.exec_driver_sql("select pg_backend_pid()").scalar_one()
+        with pytest.raises(CommandError) as caught:
+            platform_database.upgrade("0006", lock_timeout="0.05", lock_retries="2")
+    message = str(caught.value)
+    assert "Revision 0006 gave way 3 times" in message
+    assert f"process {pid} (mivaa-schema)" in message
+    assert "-x lock_retries=" in message
+    assert platform_database.dump() == before
+    platform_database.upgrade("0006")
+
+
+def test_a_revision_waits_for_users_who_finish(platform_database: Database) -> None:
+    platform_database.upgrade("0005")
+    user = platform_database.engine().connect()
+    user.begin()
+    user.exec_driver_sql("select count(*) from public.documents")
+    threading.Timer(1.0, user.close).start()
+    platform_database.upgrade("0006", lock_timeout="0.05", lock_retries="50")
+    with platform_database.owner() as connection:
+        assert recorded_revisions(connection) == ["0006"]
+
+
+def test_a_failed_revision_is_rolled_back_and_recorded(platform_database: Database) -> None:
+    platform_database.upgrade("0008")
+    with platform_database.owner() as connection:
+        # Something that the index cannot be built on: its name is taken by a table.
+        connection.exec_driver_sql("create table public.idx_documents_workspace_created (x int)")
+    with pytest.raises(CommandError, match="idx_documents_workspace_created"):
+        platform_database.upgrade("0009")
+    status, message = tracked(platform_database)["performance_optimization"]
+    assert status == "failed"
+    assert message is not None
+    assert "idx_documents_workspace_created" in message
+    with platform_database.owner() as connection:
+        assert recorded_revisions(connection) == ["0008"]
+        connection.exec_driver_sql("drop table public.idx_documents_workspace_created")
+    platform_database.upgrade("0009")
+    assert tracked(platform_database)["performance_optimization"] == ("running", None)
+
+
+def test_a_database_of_a_later_version_is_left_alone(head_database: Database) -> None:
+    with head_database.owner() as connection:
+        connection.exec_driver_sql("update mivaa.alembic_version set version_num = '9999'")
+    before = head_database.dump()
+    for run in (head_database.upgrade, head_database.downgrade):
+        with pytest.raises(CommandError, match="is at revision `9999`"):
+            run()
+    assert head_database.dump() == before
+
+
+def test_bad_rows_are_reported_and_do_not_stop_the_upgrade(
+    platform_database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    platform_database.upgrade("0003")
+    with platform_database.owner() as connection:
+        connection.exec_driver_sql(
+            "insert into public.documents (workspace_id, status)"
+            " values (gen_random_uuid(), 'lost'), (gen_random_uuid(), 'active')"
+        )
+    with caplog.at_level(logging.WARNING):
+        platform_database.upgrade("0004")
+    assert "check documents_status_check of public.documents is left off" in caplog.text
+    assert "documents_workspace_id_fkey of public.documents is left NOT VALID" in caplog.text
+    with platform_database.owner() as connection:
+        validated = connection.exec_driver_sql(
+            "select convalidated from pg_constraint where conname = 'documents_workspace_id_fkey'"
+        ).scalar_one()
+    assert validated is False
+
+
+def test_a_mistyped_setting_ends_with_the_known_ones(platform_database: Database) -> None:
+    with pytest.raises(CommandError, match="There is no setting `lock_timout`"):
+        platform_database.upgrade(lock_timout="1")
+
+
+def test_phases_are_recorded_as_the_chain_goes(platform_database: Database) -> None:
+    platform_database.upgrade("0005")
+    assert tracked(platform_database) == {
+        "jwt_functions": ("completed", None),
+        "schema_alignment": ("completed", None),
+        "rls_policies": ("running", None),
+    }
+    platform_database.downgrade("0004")
+    assert tracked(platform_database)["rls_policies"] == ("rolled_back", None)
