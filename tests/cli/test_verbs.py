@@ -127,7 +127,7 @@ def test_wrong_usage_is_code_2(mivaa):
 def test_a_real_process_prints_no_traceback(tmp_path):
     script = "from mivaa_schema.cli import main; main()"
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-c", script, "platform", "status", "--url", "mysql://here/db"],
         capture_output=True, text=True, env=environment, cwd=tmp_path, check=False,
     )  # fmt: skip

@@ -23,7 +23,7 @@ ROLES = "anon, authenticated, service_role, authenticator, supabase_auth_admin, 
 
 
 class Blank:
-    """A server with two empty databases, `blank` and `other`, and no roles but the superuser."""
+    """A server with an empty database `blank`, and no roles but the superuser."""
 
     def __init__(self, server: EmbeddedServer) -> None:
         self.server = server
@@ -57,13 +57,20 @@ def own_server(request) -> Iterator[EmbeddedServer]:
 
 
 @pytest.fixture
+def other(blank: Blank) -> str:
+    """Name of a second empty database on the same server."""
+    blank.run("create database other", database="postgres")
+    return "other"
+
+
+@pytest.fixture
 def blank(own_server) -> Iterator[Blank]:
     made = Blank(own_server)
-    made.run("create database blank", "create database other", database="postgres")
+    made.run("create database blank", database="postgres")
     yield made
     made.run(
         "drop database blank with (force)",
-        "drop database other with (force)",
+        "drop database if exists other with (force)",
         f"drop role if exists {ROLES}",
         database="postgres",
     )

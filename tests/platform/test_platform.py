@@ -77,7 +77,7 @@ def test_installing_within_a_transaction_joins_it(blank):
         assert platform.missing(connection, extras=True) == EVERYTHING
 
 
-def test_two_databases_of_one_server_at_once(blank):
+def test_two_databases_of_one_server_at_once(blank, other):
     outcomes = []
 
     def install(database):
@@ -85,13 +85,13 @@ def test_two_databases_of_one_server_at_once(blank):
             outcomes.append(platform.install(connection))
 
     for _ in range(3):
-        threads = [threading.Thread(target=install, args=[name]) for name in ("blank", "other")]
+        threads = [threading.Thread(target=install, args=[name]) for name in ("blank", other)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
     assert len(outcomes) == 6
-    for database in ("blank", "other"):
+    for database in ("blank", other):
         with blank.connection(database=database) as connection:
             assert platform.missing(connection, extras=True) == []
 
@@ -283,7 +283,7 @@ def test_administrator_who_is_no_superuser_installs_and_may_become_the_api_roles
     blank.run("drop owned by admin", "revoke all on database blank from admin")
 
 
-def test_dump_of_two_installations_is_the_same(blank):
+def test_functions_of_two_installations_are_the_same(blank, other):
     def look(database):
         with create_engine(blank.url(database=database)).connect() as connection:
             platform.install(connection)
@@ -292,4 +292,4 @@ def test_dump_of_two_installations_is_the_same(blank):
                 where pronamespace = 'auth'::regnamespace order by proname
             """)).scalars().all()  # fmt: skip
 
-    assert look("blank") == look("other")
+    assert look("blank") == look(other)

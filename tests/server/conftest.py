@@ -49,11 +49,40 @@ def embedded(home: Path) -> Iterator[Callable[..., EmbeddedServer]]:
         server.stop()
 
 
+@pytest.fixture(scope="session")
+def seed() -> Iterator[Path]:
+    """A home that was started once: copying it is faster than making one."""
+    folder = Path(tempfile.mkdtemp(prefix="mivaa-test-", dir="/tmp"))
+    folder.chmod(0o755)
+    server = EmbeddedServer(folder / ".mivaa", durable=False)
+    server.start()
+    server.stop()
+    # It names the socket of this one.
+    (server.folder / "server.json").unlink()
+    yield server.home
+    shutil.rmtree(folder)
+
+
 @pytest.fixture
-def server(embedded: Callable[..., EmbeddedServer]) -> EmbeddedServer:
+def server(embedded: Callable[..., EmbeddedServer], seed: Path, home: Path) -> EmbeddedServer:
+    """A running server of the test's own, to be maltreated."""
+    subprocess.run(["cp", "-a", seed, home], check=True)  # noqa: S607
     server = embedded()
     server.start()
     return server
+
+
+@pytest.fixture(scope="module")
+def calm(seed: Path) -> Iterator[EmbeddedServer]:
+    """A running server that tests only look at."""
+    folder = Path(tempfile.mkdtemp(prefix="mivaa-test-", dir="/tmp"))
+    folder.chmod(0o755)
+    subprocess.run(["cp", "-a", seed, folder / ".mivaa"], check=True)  # noqa: S607
+    server = EmbeddedServer(folder / ".mivaa", durable=False)
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
 
 
 # The interpreter can lie where only root can read it: what the script needs is imported first.
@@ -71,12 +100,14 @@ os.setuid(who.pw_uid)
 def python(place: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run Python in a process of its own, as another user if asked, with the package at hand."""
 
-    def run(script: str, *, user: str | None = None, before: tuple[str, ...] = ()):
+    def run(
+        script: str, *, user: str | None = None, before: tuple[str, ...] = (), cwd: Path = place
+    ) -> subprocess.CompletedProcess[str]:
         environment = {"PATH": os.environ["PATH"], "HOME": str(place), "PYTHONPATH": str(ROOT)}
         script = (BECOME.format(user=user) if user else "") + script
-        return subprocess.run(  # noqa: S603
+        return subprocess.run(
             [*before, sys.executable, "-B", "-c", script],
-            cwd=place, env=environment, capture_output=True, text=True, check=False,
+            cwd=cwd, env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
 
     return run

@@ -68,8 +68,8 @@ def test_ordinary_user_runs_the_server_as_himself(embedded, place, python):
 
 
 @as_root
-def test_root_runs_the_server_as_somebody_without_rights(server):
-    assert Path(f"/proc/{server.status().pid}").owner() in ("postgres", "nobody")
+def test_root_runs_the_server_as_somebody_without_rights(calm):
+    assert Path(f"/proc/{calm.status().pid}").owner() in ("postgres", "nobody")
 
 
 @as_root
@@ -86,36 +86,37 @@ def test_root_runs_the_server_of_an_ordinary_user_as_that_user(embedded, place, 
 
 
 @as_root
-def test_other_local_users_cannot_connect(server, python):
-    url = server.url()
-    for user, allowed in (("nobody", False), (server.data.owner(), True)):
+def test_other_local_users_cannot_connect(calm, python):
+    url = calm.url()
+    for user, allowed in (("nobody", False), (calm.data.owner(), True)):
         done = python(f"import psycopg2; psycopg2.connect({url!r}).close()", user=user)
         assert (done.returncode == 0) is allowed, done.stderr
         assert allowed or "Permission denied" in done.stderr
 
 
 @as_root
-def test_socket_and_folder_are_closed_to_others(server):
-    folder = Path(create_engine(server.url()).url.query["host"])
-    for path in (server.folder, server.data, folder, *folder.glob(".s.PGSQL.5432")):
+def test_socket_and_folder_are_closed_to_others(calm):
+    folder = Path(create_engine(calm.url()).url.query["host"])
+    for path in (calm.folder, calm.data, folder, *folder.glob(".s.PGSQL.5432")):
         assert path.stat().st_mode & 0o077 == 0, path
 
 
 @as_root
-def test_foreign_server_is_refused_by_name(server, python):
-    done = python(LIFE_OF_A_USER, user="nobody")
+def test_foreign_server_is_refused_by_name(calm, python):
+    done = python(LIFE_OF_A_USER, user="nobody", cwd=calm.home.parent)
     assert DataFolderForeign.__name__ in done.stderr
-    assert f"belongs to user `{server.data.owner()}`, and you are `nobody`" in done.stderr
+    assert f"belongs to user `{calm.data.owner()}`, and you are `nobody`" in done.stderr
 
 
 @as_root
-def test_root_without_the_right_to_look_at_processes_finds_the_server(server, python):
+def test_root_without_the_right_to_look_at_processes_finds_the_server(calm, python):
     # The state of root in most containers.
     done = python(
         LIFE_OF_A_USER.replace("server.start()", "server.start(); print(server.status().pid)"),
+        cwd=calm.home.parent,
         before=("setpriv", "--bounding-set=-sys_ptrace"),
     )
-    assert done.stdout.startswith(f"{server.status().pid}\n"), done.stderr
+    assert done.stdout.startswith(f"{calm.status().pid}\n"), done.stderr
 
 
 @as_root
@@ -246,9 +247,9 @@ def test_failure_to_start_shows_what_the_log_says(embedded):
 # TCP
 
 
-def test_tcp_is_off_unless_asked_for(server):
+def test_tcp_is_off_unless_asked_for(calm):
     with pytest.raises(TcpOff, match="server start --port"):
-        server.tcp_url()
+        calm.tcp_url()
 
 
 def test_tcp_asks_for_the_password(embedded):

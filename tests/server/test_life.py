@@ -62,6 +62,7 @@ def test_first_start_makes_a_utf8_database_of_the_asked_version(embedded, major)
     assert server.status().running
 
 
+@pytest.mark.slow
 def test_versions_live_beside_each_other(embedded, home):
     old, new = embedded(major=16), embedded(major=18)
     old.start()
@@ -71,10 +72,10 @@ def test_versions_live_beside_each_other(embedded, home):
     assert new.status().running
 
 
-def test_second_start_does_nothing(server):
-    pid = server.status().pid
-    server.start()
-    assert server.status().pid == pid
+def test_second_start_does_nothing(calm):
+    pid = calm.status().pid
+    calm.start()
+    assert calm.status().pid == pid
 
 
 def test_server_outlives_the_process_that_started_it(embedded, home, python):
@@ -89,7 +90,7 @@ def test_two_first_starts_at_once_share_one_server(embedded, home, place):
     script = START.format(home=str(home))
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     started = [
-        subprocess.Popen(  # noqa: S603
+        subprocess.Popen(
             [sys.executable, "-B", "-c", script],
             cwd=place, env=environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -165,6 +166,7 @@ def test_new_data_folder_gets_a_new_socket(server):
     assert server.url() != before
 
 
+@pytest.mark.slow
 def test_server_without_its_socket_is_replaced(server):
     keep_a_row(server)
     old = server.status().pid
@@ -258,5 +260,5 @@ def test_environment_of_libpq_does_not_lead_astray(embedded, monkeypatch):
     assert ask(server, "select 1") == [(1,)]
 
 
-def test_home_ignores_itself_in_git(server, home):
-    assert (home / ".gitignore").read_text() == "*\n"
+def test_home_ignores_itself_in_git(calm):
+    assert (calm.home / ".gitignore").read_text() == "*\n"
