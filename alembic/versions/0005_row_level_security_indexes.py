@@ -4,7 +4,8 @@ Why: a policy adds a condition to every statement; without its index every state
 of all workspaces. So they are built before the policies come.
 
 How: concurrently, one after the other. The membership look-up is covered, so that it reads one
-index page and no table.
+index page and no table; its index holds every status, since users see their other memberships
+too, and deleting a user looks for all of them.
 
 The downgrade loses: nothing.
 
@@ -33,9 +34,9 @@ INDEXES = (
     IndexDefinition(
         "idx_workspace_members_jwt_lookup",
         "public.workspace_members",
-        ("user_id", "workspace_id", "role"),
-        where="status = 'active'",
+        ("user_id", "workspace_id", "role", "status"),
     ),
+    IndexDefinition("idx_workspaces_created_by", "public.workspaces", ("created_by",)),
     IndexDefinition(
         "idx_documents_workspace_user", "public.documents", ("workspace_id", "user_id")
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mivaa_schema.models.base import Base, Identified, user_key
@@ -17,6 +17,7 @@ class Workspace(Identified, Base):
     __tablename__ = "workspaces"
     __table_args__ = (
         user_key("created_by"),
+        Index("idx_workspaces_created_by", "created_by"),
         {"comment": "Workspaces; each row of the platform belongs to one."},
     )
 

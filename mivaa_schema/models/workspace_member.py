@@ -28,7 +28,7 @@ class WorkspaceMember(Identified, InWorkspace, Base):
             "user_id",
             "workspace_id",
             "role",
-            postgresql_where="status = 'active'",
+            "status",
         ),
         {"comment": "Memberships; role and status decide what a user may do in a workspace."},
     )

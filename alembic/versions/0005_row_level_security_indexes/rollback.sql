@@ -74,6 +74,15 @@ $mivaa$;
 
 do $mivaa$
 begin
+  if exists (select from mivaa.ledger where kind = 'index' and identity = 'public.idx_workspaces_created_by') then
+    drop index if exists public.idx_workspaces_created_by;
+    delete from mivaa.ledger where kind = 'index' and identity = 'public.idx_workspaces_created_by';
+  end if;
+end
+$mivaa$;
+
+do $mivaa$
+begin
   if exists (select from mivaa.ledger where kind = 'index' and identity = 'public.idx_workspace_members_jwt_lookup') then
     drop index if exists public.idx_workspace_members_jwt_lookup;
     delete from mivaa.ledger where kind = 'index' and identity = 'public.idx_workspace_members_jwt_lookup';

@@ -7,7 +7,10 @@ as $function$
 -- Sends a row whose content has changed back to the embedder; unless the same statement brings
 -- the new embedding, or says itself what the status is.
 begin
-  if row(new.embedding_v2) operator(pg_catalog.*=) row(old.embedding_v2)
+  if (
+      new.embedding_v2 is null
+      or row(new.embedding_v2) operator(pg_catalog.*=) row(old.embedding_v2)
+    )
     and new.embedding_migration_status = old.embedding_migration_status
   then
     new.embedding_migration_status := 'pending';

@@ -11,11 +11,13 @@ as $function$
 -- Records that a phase of a migration is complete. For the owner of the tables alone: what stands
 -- in rollback_sql is executed with the owner's rights.
 begin
-  if migration_name_param is null or phase_param is null then
+  if migration_name_param is null or phase_param is null
+    or btrim(migration_name_param) = '' or btrim(phase_param) = ''
+  then
     raise exception 'a migration and a phase are needed, found migration % and phase %',
       coalesce(quote_literal(migration_name_param), 'null'),
       coalesce(quote_literal(phase_param), 'null')
-      using errcode = 'null_value_not_allowed',
+      using errcode = 'invalid_parameter_value',
             hint = 'Call mark_migration_complete(migration_name, phase [, rollback_sql]).';
   end if;
   insert into public.migration_tracking as t

@@ -34,7 +34,8 @@ begin
   if v_phase.status <> 'completed' then
     raise exception 'phase % is %, expected completed', quote_literal(phase_param), v_phase.status
       using errcode = 'object_not_in_prerequisite_state',
-            hint = 'Only a completed phase can be rolled back; "alembic upgrade head" completes it.';
+            hint = 'Only a completed phase can be rolled back. "alembic upgrade head" completes one '
+              'that is running, "alembic downgrade" takes it back.';
   end if;
   if v_phase.rollback_sql is null then
     raise exception 'phase % has no rollback SQL', quote_literal(phase_param)
@@ -49,7 +50,8 @@ begin
   if v_later is not null then
     raise exception 'phase % cannot go before: %', quote_literal(phase_param), v_later
       using errcode = 'object_not_in_prerequisite_state',
-            hint = 'Roll those back first, in the order given.';
+            hint = 'Roll those back first, in the order given; one that is not completed is '
+              'taken back by "alembic downgrade".';
   end if;
   select v.version_num into v_before from mivaa.alembic_version v;
   execute v_phase.rollback_sql;
