@@ -60,6 +60,7 @@ from mivaa_schema.operations.tracking import (
     begin_phase,
     complete_phase,
     reopen_phase,
+    require_completed,
     roll_back_phase,
 )
 
@@ -101,6 +102,7 @@ __all__ = [
     "release_table",
     "release_vector_extension",
     "reopen_phase",
+    "require_completed",
     "replace_functions",
     "reset_table_options",
     "restore_column_storage",

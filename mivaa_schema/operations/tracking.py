@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mivaa_schema.operations.sql import literal, run
+from mivaa_schema.operations.sql import block, literal, run, text_array, when
 
 MIGRATION = "mivaa_integration"
 
@@ -46,3 +46,24 @@ def _set_status(phase: str, status: str) -> None:
         f"update public.migration_tracking set status = {literal(status)}, completed_at = null\n"
         f"where migration_name = {literal(MIGRATION)} and phase = {literal(phase)}"
     )
+
+
+def require_completed(*phases: str) -> None:
+    """Stop unless every one of the phases is recorded as completed, with its rollback."""
+    condition = (
+        "v_missing := array(\n"
+        f"  select p.phase from unnest({text_array(phases)}) with ordinality p (phase, position)\n"
+        "  where not exists (\n"
+        "    select from public.migration_tracking t\n"
+        f"    where t.migration_name = {literal(MIGRATION)} and t.phase = p.phase\n"
+        "      and t.status = 'completed' and t.rollback_sql is not null\n"
+        "  ) order by p.position\n"
+        ");\n"
+    )
+    refuse = (
+        "raise exception 'phases without a completed record: %', "
+        "array_to_string(v_missing, ', ')\n"
+        "  using errcode = 'object_not_in_prerequisite_state',\n"
+        "        hint = 'Take the chain back to before the first of them, then upgrade again.';"
+    )
+    run(block(condition + when("cardinality(v_missing) > 0", refuse), declare="v_missing text[];"))
