@@ -8,7 +8,6 @@ import hashlib
 import importlib.util
 import json
 import os
-import pwd
 import re
 import secrets
 import signal
@@ -240,6 +239,8 @@ class EmbeddedServer:
             return _Account(os.geteuid(), os.getegid(), _user_name(os.geteuid()))
         if self.folder.exists() and (owner := self.folder.stat()).st_uid != 0:
             return _Account(owner.st_uid, owner.st_gid, _user_name(owner.st_uid))
+        import pwd  # not on Windows, where the rest of the package works
+
         for name in _UNPRIVILEGED:
             with contextlib.suppress(KeyError):
                 entry = pwd.getpwnam(name)
@@ -391,7 +392,8 @@ class EmbeddedServer:
         ):
             longest = f"{parent}/{prefix}12345678{_LONGEST_SOCKET_NAME}"
             fits = len(os.fsencode(longest)) <= _SOCKET_PATH_LIMIT
-            if fits and _PLAIN_PATH.fullmatch(str(parent)) and self._reaches(parent):
+            fits = fits and bool(_PLAIN_PATH.fullmatch(str(parent)))
+            if fits and self._reaches(parent) and self._reaches(parent, "-w"):
                 return Path(self._do("mktemp", "-d", f"{parent}/{prefix}XXXXXXXX"))
             tried.append(str(parent))
         raise SocketPathTooLong(tried=", ".join(tried), limit=_SOCKET_PATH_LIMIT, user=user)
@@ -614,7 +616,7 @@ class EmbeddedServer:
         while True:
             try:
                 self._connect().close()
-            except psycopg2.OperationalError as error:  # noqa: PERF203 - it waits anyway
+            except psycopg2.OperationalError as error:
                 said = str(error)
                 if "too many clients" in said or "connection slots" in said:
                     return True
@@ -746,6 +748,8 @@ def _check_port(port: int) -> None:
 
 
 def _user_name(uid: int) -> str:
+    import pwd
+
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

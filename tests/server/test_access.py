@@ -140,6 +140,21 @@ def test_root_does_not_follow_links_that_the_server_user_planted(server, closed)
     (server.data / "mivaa.conf.new").unlink()
 
 
+def test_system_without_unix_users_is_told_and_can_use_another_server(python):
+    done = python("""
+import sys
+sys.modules["pwd"] = None
+import mivaa_schema.cli, os
+from pathlib import Path
+from mivaa_schema.server import EmbeddedServer
+home = Path("home")
+os.name = "nt"
+EmbeddedServer(home)
+""")
+    assert "EmbeddedUnsupported: The embedded server does not run on Windows" in done.stderr
+    assert "Set DATABASE_URL" in done.stderr
+
+
 # Folders
 
 
