@@ -10,7 +10,7 @@ from typing import Any
 import click
 from sqlalchemy import exc
 
-from mivaa_schema import database, platform
+from mivaa_schema import database, demo, platform
 from mivaa_schema.errors import MivaaError, ServerNotRunning
 from mivaa_schema.server import EmbeddedServer
 from mivaa_schema.settings import Settings
@@ -153,3 +153,15 @@ def platform_status(url: str | None, home: str | None, as_json: bool) -> None:
     if owner is not None:
         kind = "the stand-in" if stand_in else "a platform's own"
         click.echo(f"schema auth is {kind}, owned by {owner}")
+
+
+@main.command("demo")
+@_home
+def demo_verb(home: str | None) -> None:
+    """Show on real passages what the schema does: upgrade, search, isolation, refusals.
+
+    Works on the embedded server, in a database of its own that it makes anew each time.
+    """
+    promises = demo.play(EmbeddedServer(resolve(home=home).home), click.echo)
+    if not all(promise.kept for promise in promises):
+        raise click.exceptions.Exit(1)

@@ -132,8 +132,8 @@ class DataFolderDamaged(MivaaError):
 
 class SocketPathTooLong(MivaaError):
     """No folder for the socket of the embedded server was found: {tried} are all too long (a
-    socket path may have {limit} bytes) or closed to user `{user}`.
-    Set TMPDIR, or MIVAA_HOME, to a short folder that this user can reach.
+    socket path may have {limit} bytes), or have odd names, or user `{user}` cannot write there.
+    Set TMPDIR, or MIVAA_HOME, to a short folder with a plain name that this user can write.
     """
 
 
@@ -340,4 +340,13 @@ class AdoptionRefused(MivaaError):
     """This database cannot be adopted as it is; nothing was changed. {count} to mend:
     {findings}
     Mend them all, then run the same command again.
+    """
+
+
+# The demo
+
+
+class DemoDatabaseTaken(MivaaError):
+    """There is a database `{database}` that the demo did not make, so it is left alone.
+    Rename or drop it, or choose another folder for the embedded server with `--home`.
     """
