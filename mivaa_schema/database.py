@@ -152,7 +152,7 @@ def _url(parts: dict[str, str]) -> URL:
     for name in parts:
         try:
             psycopg2.extensions.parse_dsn(f"{name}=1")
-        except psycopg2.Error:  # noqa: PERF203 - one question an option
+        except psycopg2.Error:
             raise MalformedUrl(reason=f"PostgreSQL has no connection option `{name}`") from None
     port = parts.get("port", "")
     for one in filter(None, port.split(",")):
