@@ -1,6 +1,7 @@
 """Every failure that a user can meet, each a class whose docstring is its message."""
 
 # The names say what failed and the docstrings are messages, not summaries.
+# ruff: noqa: N818, D205, D415
 
 from __future__ import annotations
 
@@ -337,7 +338,7 @@ class RevisionFailed(MivaaError):
 
 class AdoptionRefused(MivaaError):
     """This database cannot be adopted as it is; nothing was changed. {count} to mend:
-      {findings}
+    {findings}
     Mend them all, then run the same command again.
     """
 
