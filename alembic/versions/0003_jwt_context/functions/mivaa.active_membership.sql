@@ -11,24 +11,29 @@ as $function$
 -- the claims workspace_id of the token, of app_metadata and of user_metadata; it counts only if
 -- the user is an active member. With no choice present, it is the user's only active membership.
 -- A definer, because members must not need to read the table that decides what they may read.
+-- Every statement of every user comes through here, several times: the claims are read once, and
+-- the user is read from them here as mivaa.user_id() does it.
 declare
-  v_user constant uuid := mivaa.user_id();
+  v_claims constant jsonb := mivaa.json_setting('request.jwt.claims');
+  v_user constant uuid := mivaa.uuid_or_null(coalesce(
+    nullif(current_setting('request.jwt.claim.sub', true), ''), v_claims ->> 'sub'
+  ));
   v_header text;
-  v_claims jsonb;
   v_choice uuid;
   v_memberships integer;
 begin
   if v_user is null then
     return;
   end if;
-  v_header := mivaa.json_setting('request.headers') ->> 'x-workspace-id';
+  if current_setting('request.headers', true) <> '' then
+    v_header := mivaa.json_setting('request.headers') ->> 'x-workspace-id';
+  end if;
   if v_header is not null then
     v_choice := mivaa.uuid_or_null(v_header);
     if v_choice is null then
       return;
     end if;
   else
-    v_claims := mivaa.json_setting('request.jwt.claims');
     v_choice := coalesce(
       mivaa.uuid_or_null(v_claims ->> 'workspace_id'),
       mivaa.uuid_or_null(v_claims -> 'app_metadata' ->> 'workspace_id'),
