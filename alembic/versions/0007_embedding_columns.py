@@ -46,22 +46,16 @@ depends_on = None
 
 PHASE = "embedding_standardization"
 SQL = FrozenSQL(__file__)
-ALIGNMENT = FrozenSQL(__file__, revision="0004")
 TABLES = ("public.documents", "public.document_chunks")
 FUNCTIONS = (
-    SQL.function("mivaa.touch_updated_at_of_text"),
+    SQL.function("mivaa.keep_updated_at"),
     SQL.function("mivaa.reset_embedding_status"),
     SQL.function("mivaa.complete_embedding_status"),
 )
-NEW_TRIGGERS = tuple(
+TRIGGERS = tuple(
     SQL.trigger(f"{table}.{task}")
     for table in ("documents", "document_chunks")
-    for task in ("embedding_reset", "embedding_completed")
-)
-UPDATED_AT = (SQL.trigger("documents.updated_at"), SQL.trigger("document_chunks.updated_at"))
-UPDATED_AT_BEFORE = (
-    ALIGNMENT.trigger("documents.updated_at"),
-    ALIGNMENT.trigger("document_chunks.updated_at"),
+    for task in ("embedding_reset", "embedding_completed", "updated_at_kept")
 )
 CHECKS = tuple(
     Check(
@@ -124,7 +118,7 @@ def upgrade() -> None:
         adopt_columns(table, *columns())
         set_column_storage(table, "embedding_v2", "plain")
     replace_functions(*FUNCTIONS)
-    create_triggers(*UPDATED_AT, *NEW_TRIGGERS)
+    create_triggers(*TRIGGERS)
     run(*SQL.statements("comments.sql"))
     with op.get_context().autocommit_block():
         for check in CHECKS:
@@ -140,8 +134,7 @@ def downgrade() -> None:
         release_index(index)
     for check in reversed(CHECKS):
         release_constraint(check)
-    drop_triggers(*NEW_TRIGGERS)
-    create_triggers(*UPDATED_AT_BEFORE)
+    drop_triggers(*TRIGGERS)
     drop_functions(*FUNCTIONS)
     for table in reversed(TABLES):
         restore_column_storage(table, "embedding_v2")

@@ -36,23 +36,23 @@ begin
 end
 $mivaa$;
 
+drop trigger zz_mivaa_updated_at_kept on public.document_chunks;
+
 drop trigger zz_mivaa_embedding_completed on public.document_chunks;
 
 drop trigger zz_mivaa_embedding_reset on public.document_chunks;
+
+drop trigger zz_mivaa_updated_at_kept on public.documents;
 
 drop trigger zz_mivaa_embedding_completed on public.documents;
 
 drop trigger zz_mivaa_embedding_reset on public.documents;
 
-create or replace trigger "zz_mivaa_updated_at" before update ON public.documents for each row execute function mivaa.touch_updated_at();
-
-create or replace trigger "zz_mivaa_updated_at" before update ON public.document_chunks for each row execute function mivaa.touch_updated_at();
-
 drop function mivaa.complete_embedding_status();
 
 drop function mivaa.reset_embedding_status();
 
-drop function mivaa.touch_updated_at_of_text();
+drop function mivaa.keep_updated_at();
 
 do $mivaa$
 declare
