@@ -22,8 +22,8 @@ comment on function mivaa.resolve_workspace(uuid, text) is
 comment on function mivaa.is_colleague(uuid) is
   'Whether a user is an active member of the workspace of this request.';
 comment on function mivaa.touch_updated_at() is 'Trigger: keeps updated_at.';
-comment on function mivaa.touch_updated_at_of_text() is
-  'Trigger: keeps updated_at; writing an embedding alone is no edit.';
+comment on function mivaa.keep_updated_at() is
+  'Trigger: writing an embedding alone is no edit, so updated_at stays.';
 comment on function mivaa.require_workspace() is 'Trigger: refuses a row without a workspace.';
 comment on function mivaa.fill_chunk_workspace() is
   'Trigger: gives a chunk the workspace of its document.';
@@ -33,11 +33,53 @@ comment on function mivaa.reset_embedding_status() is
   'Trigger: a row whose content changed waits for a new embedding.';
 comment on function mivaa.complete_embedding_status() is
   'Trigger: a row that is written with its embedding is completed.';
+comment on function mivaa.is_workspace(uuid) is 'Whether a workspace of this id exists.';
+comment on function mivaa.resolve_existing_workspace(uuid, text) is
+  'The workspace that a maintenance function works on; an error where there is none.';
+comment on function mivaa.require_permission(text) is
+  'The workspace of this request; an error unless the user may do this there.';
+comment on function mivaa.probe_workspace(uuid) is
+  'Executes the standard queries of a workspace and returns what was measured.';
+comment on function mivaa.platform_statements() is
+  'The slowest statements on documents and chunks that pg_stat_statements has counted.';
+comment on function mivaa.refresh_statistics() is
+  'Renews the statistics of the document tables, at most every ten minutes.';
+comment on function mivaa.refresh_statistics_of_request() is
+  'Renews the statistics of the document tables for a user who manages documents.';
+comment on function mivaa.table_health() is
+  'Invalid and unused indexes, and tables with many dead rows.';
+comment on function public.analyze_workspace_query_performance(uuid) is
+  'How fast the standard queries of a workspace are, measured by executing them.';
+comment on function public.optimize_workspace_data(uuid) is
+  'Renews statistics, and reports what else slows the queries of a workspace down.';
+comment on function mivaa.check_references(uuid) is
+  'Check: chunks and extractions point at rows of their own workspace.';
+comment on function mivaa.check_embeddings(uuid) is
+  'Check: embeddings are there, and their recorded states are true.';
+comment on function mivaa.check_statuses(uuid) is 'Check: every status is a known one.';
+comment on function mivaa.check_users(uuid) is 'Check: the users that rows name exist.';
+comment on function mivaa.check_workspaces(uuid) is
+  'Check: memberships make sense, and rows are in a workspace that exists.';
+comment on function mivaa.check_indexes() is 'Check: every index is valid.';
+comment on function mivaa.integrity(uuid) is
+  'All checks, of a workspace or of the whole database.';
+comment on function mivaa.integrity_of_request() is
+  'All checks of the workspace of this request.';
+comment on function mivaa.orphaned_chunks(uuid, integer) is
+  'Chunks of a workspace whose document does not exist.';
+comment on function mivaa.orphaned_chunks_of_request(integer) is
+  'Chunks of the workspace of this request whose document does not exist.';
+comment on function public.validate_workspace_data_integrity(uuid) is
+  'Looks for faults in the data of a workspace; the owner without an argument: in all.';
+comment on function public.cleanup_orphaned_data(uuid, boolean) is
+  'Deletes chunks whose document does not exist; by default it only counts them.';
 comment on trigger zz_mivaa_embedding_completed on public.document_chunks is
   'A row that is written with its embedding is completed.';
 comment on trigger zz_mivaa_embedding_reset on public.document_chunks is
   'Changed content waits for a new embedding.';
 comment on trigger zz_mivaa_updated_at on public.document_chunks is 'Keeps updated_at.';
+comment on trigger zz_mivaa_updated_at_kept on public.document_chunks is
+  'Writing an embedding alone is no edit.';
 comment on trigger zz_mivaa_workspace on public.document_chunks is
   'A chunk has the workspace of its document.';
 comment on trigger zz_mivaa_embedding_completed on public.documents is
@@ -47,6 +89,8 @@ comment on trigger zz_mivaa_embedding_reset on public.documents is
 comment on trigger zz_mivaa_row_owner on public.documents is
   'Rows are given to members of the workspace only.';
 comment on trigger zz_mivaa_updated_at on public.documents is 'Keeps updated_at.';
+comment on trigger zz_mivaa_updated_at_kept on public.documents is
+  'Writing an embedding alone is no edit.';
 comment on trigger zz_mivaa_workspace_required on public.documents is 'New rows need a workspace.';
 comment on trigger zz_mivaa_row_owner on public.pdf_documents is
   'Rows are given to members of the workspace only.';

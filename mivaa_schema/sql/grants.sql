@@ -20,3 +20,22 @@ grant select, insert, update, delete on public.document_chunks to authenticated,
 grant select, insert, update, delete on public.pdf_documents to authenticated, service_role;
 grant select, insert, update, delete on public.processed_documents to authenticated, service_role;
 grant select on public.migration_tracking to service_role;
+grant execute on function mivaa.is_workspace(uuid) to service_role;
+grant execute on function mivaa.resolve_existing_workspace(uuid, text)
+  to authenticated, service_role;
+grant execute on function mivaa.probe_workspace(uuid) to authenticated, service_role;
+grant execute on function mivaa.platform_statements() to service_role;
+grant execute on function mivaa.refresh_statistics() to service_role;
+grant execute on function mivaa.refresh_statistics_of_request() to authenticated;
+grant execute on function mivaa.table_health() to authenticated, service_role;
+grant execute on function public.analyze_workspace_query_performance(uuid)
+  to authenticated, service_role;
+grant execute on function public.optimize_workspace_data(uuid) to authenticated, service_role;
+grant execute on function mivaa.integrity(uuid) to service_role;
+grant execute on function mivaa.integrity_of_request() to authenticated;
+grant execute on function mivaa.orphaned_chunks(uuid, integer) to service_role;
+grant execute on function mivaa.orphaned_chunks_of_request(integer) to authenticated;
+grant execute on function public.validate_workspace_data_integrity(uuid)
+  to authenticated, service_role;
+grant execute on function public.cleanup_orphaned_data(uuid, boolean)
+  to authenticated, service_role;

@@ -1,0 +1,22 @@
+create function mivaa.require_permission(permission_name text)
+returns uuid
+language plpgsql
+stable
+parallel safe
+security invoker
+set search_path = ''
+as $function$
+-- The workspace of this request, or an error unless the user may do this there. For functions
+-- that work with the rights of their owner, and so must not ask whether the caller bypasses
+-- row-level security: they would be told of the owner.
+declare
+  v_workspace constant uuid := mivaa.get_workspace_id();
+begin
+  if v_workspace is null or not mivaa.has_permission(permission_name) then
+    raise exception 'this needs the permission % in a workspace', permission_name
+      using errcode = 'insufficient_privilege',
+            hint = 'Ask an owner of the workspace for a role that has it.';
+  end if;
+  return v_workspace;
+end
+$function$;

@@ -1,0 +1,129 @@
+create function mivaa.probe_workspace(workspace_id_param uuid)
+returns table (
+  query_type text,
+  avg_execution_time_ms numeric,
+  total_calls bigint,
+  cache_hit_ratio numeric,
+  max_execution_time_ms numeric,
+  rows_per_call numeric,
+  details text
+)
+language plpgsql
+volatile
+parallel unsafe
+security invoker
+set search_path = pg_catalog, extensions, public, pg_temp
+set hnsw.iterative_scan = 'relaxed_order'
+as $function$
+-- Executes the queries that applications send most, three times each, with the rights of the
+-- caller, and returns what the executor measured. They look for what is there: the newest
+-- document, and an embedding of the workspace itself. A query without its subject is not
+-- executed, and says so.
+declare
+  v_calls constant integer := 3;
+  v_explain constant text := 'explain (analyze, buffers, timing off, format json) ';
+  v_document uuid;
+  v_document_embedding vector;
+  v_chunk_embedding vector;
+  v_query text;
+  v_lacking text;
+  v_plan jsonb;
+  v_time numeric;
+  v_hit bigint;
+  v_read bigint;
+begin
+  select d.id into v_document
+  from public.documents d
+  where d.workspace_id = workspace_id_param
+  order by d.created_at desc
+  limit 1;
+  select d.embedding_v2 into v_document_embedding
+  from public.documents d
+  where d.workspace_id = workspace_id_param and d.embedding_v2 is not null
+  limit 1;
+  select c.embedding_v2 into v_chunk_embedding
+  from public.document_chunks c
+  where c.workspace_id = workspace_id_param and c.embedding_v2 is not null
+  limit 1;
+  for query_type, v_query, v_lacking in values
+    (
+      'document_count',
+      'select count(*) from public.documents where workspace_id = $1',
+      null
+    ),
+    (
+      'document_page',
+      'select id, title, status, created_at from public.documents
+       where workspace_id = $1 order by created_at desc limit 20',
+      null
+    ),
+    (
+      'document_by_id',
+      'select * from public.documents where workspace_id = $1 and id = $2',
+      case when v_document is null then 'the workspace has no document' end
+    ),
+    (
+      'chunks_of_document',
+      'select id, chunk_index, content from public.document_chunks
+       where workspace_id = $1 and document_id = $2 order by chunk_index',
+      case when v_document is null then 'the workspace has no document' end
+    ),
+    (
+      'chunk_count',
+      'select count(*) from public.document_chunks where workspace_id = $1',
+      null
+    ),
+    (
+      'document_vector_search',
+      'select id, title from public.documents where workspace_id = $1
+       and embedding_v2 is not null order by embedding_v2 <=> $3 limit 10',
+      case
+        when v_document_embedding is null
+          then 'no document of the workspace has an embedding of 768 dimensions'
+      end
+    ),
+    (
+      'chunk_vector_search',
+      'select id, content from public.document_chunks where workspace_id = $1
+       and embedding_v2 is not null
+       order by embedding_v2::halfvec(768) <=> $4::halfvec(768) limit 10',
+      case
+        when v_chunk_embedding is null
+          then 'no chunk of the workspace has an embedding of 768 dimensions'
+      end
+    )
+  loop
+    avg_execution_time_ms := null;
+    total_calls := 0;
+    cache_hit_ratio := null;
+    max_execution_time_ms := null;
+    rows_per_call := null;
+    details := 'not executed: ' || v_lacking;
+    if v_lacking is null then
+      v_hit := 0;
+      v_read := 0;
+      while total_calls < v_calls loop
+        execute v_explain || v_query into v_plan
+        using workspace_id_param, v_document, v_document_embedding, v_chunk_embedding;
+        v_time := v_plan #>> '{0,Execution Time}';
+        v_hit := v_hit + (v_plan #>> '{0,Plan,Shared Hit Blocks}')::bigint;
+        v_read := v_read + (v_plan #>> '{0,Plan,Shared Read Blocks}')::bigint;
+        total_calls := total_calls + 1;
+        avg_execution_time_ms := coalesce(avg_execution_time_ms, 0) + v_time / v_calls;
+        max_execution_time_ms := greatest(max_execution_time_ms, v_time);
+      end loop;
+      avg_execution_time_ms := round(avg_execution_time_ms, 3);
+      cache_hit_ratio := round(v_hit::numeric / nullif(v_hit + v_read, 0), 4);
+      rows_per_call := trim_scale((v_plan #>> '{0,Plan,Actual Rows}')::numeric);
+      details := coalesce(
+        'through ' || (
+          select string_agg(distinct used.name #>> '{}', ', ')
+          from jsonb_path_query(v_plan, '$.**."Index Name"') used (name)
+        ),
+        'without an index'
+      );
+    end if;
+    return next;
+  end loop;
+end
+$function$;

@@ -1,0 +1,75 @@
+create function public.cleanup_orphaned_data(
+  workspace_id_param uuid default null, dry_run boolean default true
+)
+returns table (
+  operation text,
+  affected_rows bigint,
+  status text,
+  orphans_before bigint,
+  orphans_after bigint,
+  details text
+)
+language plpgsql
+volatile
+parallel unsafe
+security invoker
+set search_path = ''
+as $function$
+-- Deletes the chunks of a workspace whose document does not exist, at most ten thousand a call;
+-- a dry run, which is the default, only counts them. What is an orphan is found with the rights of
+-- the owner, and deleted with those of the caller. Refuses if every chunk would count as one.
+declare
+  v_at_most constant integer := 10000;
+  v_dry_run constant boolean := coalesce(dry_run, true);
+  v_workspace constant uuid :=
+    mivaa.resolve_existing_workspace(workspace_id_param, 'manage_documents');
+  v_look constant text := case
+    when row_security_active('public.documents'::regclass)
+      then 'select o.* from mivaa.orphaned_chunks_of_request($2) o'
+    else 'select o.* from mivaa.orphaned_chunks($1, $2) o'
+  end;
+  v_found record;
+  v_all_are_orphans boolean;
+begin
+  operation := 'cleanup_orphaned_chunks';
+  execute v_look into v_found using v_workspace, case when v_dry_run then 0 else v_at_most end;
+  orphans_before := v_found.orphan_count;
+  v_all_are_orphans := v_found.orphan_count > 0 and v_found.orphan_count = v_found.chunk_count;
+  if v_dry_run then
+    affected_rows := v_found.orphan_count;
+    status := 'DRY_RUN';
+    orphans_after := v_found.orphan_count;
+    details := format(
+      'The document of %s of %s chunks does not exist.', orphans_before, v_found.chunk_count
+    );
+    if v_all_are_orphans then
+      details := details || ' That is all of them, so they would not be deleted: look for the '
+        'documents first.';
+    elsif orphans_before > 0 then
+      details := details || format(
+        ' Call with dry_run => false to delete them, at most %s a call.', v_at_most
+      );
+    end if;
+    return next;
+    return;
+  end if;
+  if v_all_are_orphans then
+    raise exception 'all % chunks of workspace % would count as orphans, expected fewer',
+      v_found.chunk_count, v_workspace
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'Nothing was deleted. The documents are more likely lost, or not loaded yet: '
+              'restore them. If the chunks are to go, delete them from document_chunks.';
+  end if;
+  delete from public.document_chunks c
+  where c.workspace_id = v_workspace and c.id = any (v_found.orphan_ids);
+  get diagnostics affected_rows = row_count;
+  execute v_look into v_found using v_workspace, 0;
+  orphans_after := v_found.orphan_count;
+  status := case orphans_after when 0 then 'COMPLETED' else 'PARTIAL' end;
+  details := case orphans_after
+    when 0 then format('None of the %s chunks that remain is an orphan.', v_found.chunk_count)
+    else format('%s chunks without a document remain: call again.', orphans_after)
+  end;
+  return next;
+end
+$function$;
