@@ -47,7 +47,10 @@ def run_offline(settings: Settings) -> None:
     for statement in migrations.session_settings(migrations.timeouts(settings)):
         context.execute(statement)
     if context.get_starting_revision_argument() in (None, "base"):
-        for statement in (*preflight.offline(), *migrations.make_private_schema()):
+        for statement in (
+            *preflight.offline(lock_members=settings.lock_members),
+            *migrations.make_private_schema(),
+        ):
             context.execute(statement)
     context.run_migrations()
     if context.get_revision_argument() in ((), "base", None):
@@ -81,7 +84,7 @@ def change(settings: Settings, engine: Engine, connection: Connection) -> None:
     database.check_server(connection)
     migrations.check_revision_is_known(connection, script)
     if command == "upgrade":
-        preflight.refuse_what_cannot_be_adopted(connection)
+        preflight.refuse_what_cannot_be_adopted(connection, lock_members=settings.lock_members)
     migrations.prepare_session(connection, migrations.timeouts(settings))
     with migrations.records(connection, script, command):
         migrations.run_with_retries(

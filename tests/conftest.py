@@ -1,3 +1,3 @@
 """Fixtures of all tests; each kind in a module of its own."""
 
-pytest_plugins = ("fixtures.clusters", "fixtures.databases")
+pytest_plugins = ("fixtures.clusters", "fixtures.databases", "fixtures.existing_platform")

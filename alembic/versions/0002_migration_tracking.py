@@ -26,6 +26,7 @@ from mivaa_schema.operations import (
     close_relation,
     create_functions,
     drop_functions,
+    drop_records,
     enable_row_security,
     release_constraint,
     release_index,
@@ -119,6 +120,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     drop_functions(*FUNCTIONS)
+    drop_records()
     release_index(ONE_A_PHASE)
     release_constraint(CREATED_BY)
     release_constraint(STATUS)

@@ -59,6 +59,7 @@ from mivaa_schema.operations.tables import (
 from mivaa_schema.operations.tracking import (
     begin_phase,
     complete_phase,
+    drop_records,
     reopen_phase,
     require_completed,
     roll_back_phase,
@@ -91,6 +92,7 @@ __all__ = [
     "drop_functions",
     "drop_ledger",
     "drop_policies",
+    "drop_records",
     "drop_triggers",
     "enable_row_security",
     "fill_chunk_workspaces",

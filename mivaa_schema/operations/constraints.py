@@ -53,7 +53,7 @@ def adopt_foreign_key(key: ForeignKey) -> None:
     """Add a foreign key NOT VALID, unless one over the same columns to the same table is there.
 
     An existing key stays even where its ON DELETE is another: it is the platform's decision, and
-    preflight reports it.
+    preflight reports it. So does one that bears the name and leads to a table of the platform's.
     """
     same = (
         "exists (select from pg_catalog.pg_constraint c where c.contype = 'f'"
@@ -67,7 +67,8 @@ def adopt_foreign_key(key: ForeignKey) -> None:
         f" references {key.references} ({', '.join(key.referenced_columns)})"
         f" {key.actions} not valid;\n" + record("constraint", key.identity)
     )
-    run(block(when("not " + same, add)))
+    taken = has_constraint(key.table, key.name)
+    run(block(when(f"not {same}\n  and not {taken}", add)))
 
 
 def adopt_check(check: Check) -> None:

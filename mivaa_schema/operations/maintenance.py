@@ -19,10 +19,12 @@ def fill_chunk_workspaces() -> None:
     """Give chunks the workspace of their document, where the chain added the column.
 
     In batches, each committed: must stand in an autocommit block. A value in a column that was
-    there before is never changed, not even a null.
+    there before is never changed, not even a null: the platform's own triggers fire, but ours comes
+    last, and under the setting ``mivaa.filling`` it puts back everything but the workspace.
     """
     fill = f"""\
 loop
+  perform set_config('mivaa.filling', 'on', true);
   with batch as (
     select c.id, c.document_id from public.document_chunks c
     where c.id > v_last order by c.id limit {BATCH}

@@ -79,8 +79,12 @@ select former::jsonb into v_former from mivaa.ledger where {_acl_row(name)};
 if found then
   for v_grant in
     select pg_get_userbyid(a.grantee) as grantee
-    from pg_catalog.pg_class c, aclexplode(c.relacl) a
-    where c.oid = {literal(name)}::regclass and a.grantee <> 0 group by a.grantee
+    from (
+      select relacl as acl from pg_catalog.pg_class where oid = {literal(name)}::regclass
+      union all
+      select attacl from pg_catalog.pg_attribute where attrelid = {literal(name)}::regclass
+    ) s, aclexplode(s.acl) a
+    where a.grantee <> 0 group by a.grantee
   loop
     execute format('revoke all on {name} from %I', v_grant.grantee);
   end loop;

@@ -41,6 +41,11 @@ def roll_back_phase(phase: str) -> None:
     _set_status(phase, "rolled_back")
 
 
+def drop_records() -> None:
+    """Delete the records of the chain; a table of the platform's keeps its own rows."""
+    run(f"delete from public.migration_tracking where migration_name = {literal(MIGRATION)}")
+
+
 def _set_status(phase: str, status: str) -> None:
     run(
         f"update public.migration_tracking set status = {literal(status)}, completed_at = null\n"

@@ -79,17 +79,25 @@ def test_a_revision_waits_for_users_who_finish(platform_database: Database) -> N
 def test_a_failed_revision_is_rolled_back_and_recorded(platform_database: Database) -> None:
     platform_database.upgrade("0008")
     with platform_database.owner() as connection:
-        # Something that the index cannot be built on: its name is taken by a table.
-        connection.exec_driver_sql("create table public.idx_documents_workspace_created (x int)")
-    with pytest.raises(CommandError, match="idx_documents_workspace_created"):
+        # Something that nobody could have foreseen.
+        connection.exec_driver_sql(
+            "create function public.refuse() returns trigger language plpgsql"
+            " as $$ begin raise exception 'no indexes on Sundays'; end $$"
+        )
+        connection.exec_driver_sql(
+            "create trigger refuse before insert on public.migration_tracking for each row"
+            " when (new.phase = 'performance_optimization' and new.status = 'running')"
+            " execute function public.refuse()"
+        )
+    with pytest.raises(CommandError, match="no indexes on Sundays"):
         platform_database.upgrade("0009")
     status, message = tracked(platform_database)["performance_optimization"]
     assert status == "failed"
     assert message is not None
-    assert "idx_documents_workspace_created" in message
+    assert "no indexes on Sundays" in message
     with platform_database.owner() as connection:
         assert recorded_revisions(connection) == ["0008"]
-        connection.exec_driver_sql("drop table public.idx_documents_workspace_created")
+        connection.exec_driver_sql("drop function public.refuse() cascade")
     platform_database.upgrade("0009")
     assert tracked(platform_database)["performance_optimization"] == ("running", None)
 

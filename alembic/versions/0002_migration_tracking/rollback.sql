@@ -4,6 +4,8 @@ drop function public.rollback_migration_phase(migration_name_param text, phase_p
 
 drop function public.mark_migration_complete(migration_name_param text, phase_param text, rollback_sql_param text);
 
+delete from public.migration_tracking where migration_name = 'mivaa_integration';
+
 do $mivaa$
 begin
   if exists (select from mivaa.ledger where kind = 'index' and identity = 'public.migration_tracking_migration_name_phase_key') then
@@ -49,8 +51,12 @@ begin
   if found then
     for v_grant in
       select pg_get_userbyid(a.grantee) as grantee
-      from pg_catalog.pg_class c, aclexplode(c.relacl) a
-      where c.oid = 'public.migration_tracking'::regclass and a.grantee <> 0 group by a.grantee
+      from (
+        select relacl as acl from pg_catalog.pg_class where oid = 'public.migration_tracking'::regclass
+        union all
+        select attacl from pg_catalog.pg_attribute where attrelid = 'public.migration_tracking'::regclass
+      ) s, aclexplode(s.acl) a
+      where a.grantee <> 0 group by a.grantee
     loop
       execute format('revoke all on public.migration_tracking from %I', v_grant.grantee);
     end loop;

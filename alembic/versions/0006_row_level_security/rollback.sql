@@ -78,8 +78,12 @@ begin
   if found then
     for v_grant in
       select pg_get_userbyid(a.grantee) as grantee
-      from pg_catalog.pg_class c, aclexplode(c.relacl) a
-      where c.oid = 'public.workspace_members'::regclass and a.grantee <> 0 group by a.grantee
+      from (
+        select relacl as acl from pg_catalog.pg_class where oid = 'public.workspace_members'::regclass
+        union all
+        select attacl from pg_catalog.pg_attribute where attrelid = 'public.workspace_members'::regclass
+      ) s, aclexplode(s.acl) a
+      where a.grantee <> 0 group by a.grantee
     loop
       execute format('revoke all on public.workspace_members from %I', v_grant.grantee);
     end loop;
@@ -146,8 +150,12 @@ begin
   if found then
     for v_grant in
       select pg_get_userbyid(a.grantee) as grantee
-      from pg_catalog.pg_class c, aclexplode(c.relacl) a
-      where c.oid = 'public.workspaces'::regclass and a.grantee <> 0 group by a.grantee
+      from (
+        select relacl as acl from pg_catalog.pg_class where oid = 'public.workspaces'::regclass
+        union all
+        select attacl from pg_catalog.pg_attribute where attrelid = 'public.workspaces'::regclass
+      ) s, aclexplode(s.acl) a
+      where a.grantee <> 0 group by a.grantee
     loop
       execute format('revoke all on public.workspaces from %I', v_grant.grantee);
     end loop;
@@ -251,8 +259,12 @@ begin
   if found then
     for v_grant in
       select pg_get_userbyid(a.grantee) as grantee
-      from pg_catalog.pg_class c, aclexplode(c.relacl) a
-      where c.oid = 'public.processed_documents'::regclass and a.grantee <> 0 group by a.grantee
+      from (
+        select relacl as acl from pg_catalog.pg_class where oid = 'public.processed_documents'::regclass
+        union all
+        select attacl from pg_catalog.pg_attribute where attrelid = 'public.processed_documents'::regclass
+      ) s, aclexplode(s.acl) a
+      where a.grantee <> 0 group by a.grantee
     loop
       execute format('revoke all on public.processed_documents from %I', v_grant.grantee);
     end loop;
@@ -308,8 +320,12 @@ begin
   if found then
     for v_grant in
       select pg_get_userbyid(a.grantee) as grantee
-      from pg_catalog.pg_class c, aclexplode(c.relacl) a
-      where c.oid = 'public.pdf_documents'::regclass and a.grantee <> 0 group by a.grantee
+      from (
+        select relacl as acl from pg_catalog.pg_class where oid = 'public.pdf_documents'::regclass
+        union all
+        select attacl from pg_catalog.pg_attribute where attrelid = 'public.pdf_documents'::regclass
+      ) s, aclexplode(s.acl) a
+      where a.grantee <> 0 group by a.grantee
     loop
       execute format('revoke all on public.pdf_documents from %I', v_grant.grantee);
     end loop;
@@ -365,8 +381,12 @@ begin
   if found then
     for v_grant in
       select pg_get_userbyid(a.grantee) as grantee
-      from pg_catalog.pg_class c, aclexplode(c.relacl) a
-      where c.oid = 'public.document_chunks'::regclass and a.grantee <> 0 group by a.grantee
+      from (
+        select relacl as acl from pg_catalog.pg_class where oid = 'public.document_chunks'::regclass
+        union all
+        select attacl from pg_catalog.pg_attribute where attrelid = 'public.document_chunks'::regclass
+      ) s, aclexplode(s.acl) a
+      where a.grantee <> 0 group by a.grantee
     loop
       execute format('revoke all on public.document_chunks from %I', v_grant.grantee);
     end loop;
@@ -422,8 +442,12 @@ begin
   if found then
     for v_grant in
       select pg_get_userbyid(a.grantee) as grantee
-      from pg_catalog.pg_class c, aclexplode(c.relacl) a
-      where c.oid = 'public.documents'::regclass and a.grantee <> 0 group by a.grantee
+      from (
+        select relacl as acl from pg_catalog.pg_class where oid = 'public.documents'::regclass
+        union all
+        select attacl from pg_catalog.pg_attribute where attrelid = 'public.documents'::regclass
+      ) s, aclexplode(s.acl) a
+      where a.grantee <> 0 group by a.grantee
     loop
       execute format('revoke all on public.documents from %I', v_grant.grantee);
     end loop;

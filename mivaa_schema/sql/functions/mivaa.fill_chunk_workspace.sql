@@ -7,10 +7,18 @@ as $function$
 -- Gives a chunk the workspace of its document, for applications that do not know the column. What
 -- is given explicitly is left to the foreign key to judge. An invoker: a user's look-up sees the
 -- documents of its own workspace only.
+-- The upgrade that adds the column fills it under the setting mivaa.filling: then the row stays as
+-- it was in every other column, whatever the platform's triggers have put there. That is no edit.
 declare
   v_workspace uuid;
 begin
   if tg_op = 'UPDATE' then
+    if current_setting('mivaa.filling', true) = 'on' then
+      v_workspace := new.workspace_id;
+      new := old;
+      new.workspace_id := v_workspace;
+      return new;
+    end if;
     if new.document_id is not distinct from old.document_id
       and (new.workspace_id is not null or old.workspace_id is null)
     then

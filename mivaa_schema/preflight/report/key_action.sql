@@ -1,0 +1,13 @@
+-- A foreign key does something else than ours when the row goes that it leads to.
+select format('constraint %I of %s', c.conname, e.relation), pg_get_constraintdef(c.oid),
+  'on delete ' || e.action_name,
+  'It stays as it is. To change it, drop it and add it again, NOT VALID, then validate it.'
+from {keys} as e
+join pg_catalog.pg_constraint c
+  on c.conrelid = to_regclass(e.relation) and c.contype = 'f'
+join pg_catalog.pg_class t on t.oid = c.confrelid
+join pg_catalog.pg_namespace n on n.oid = t.relnamespace
+join pg_catalog.pg_attribute a
+  on a.attrelid = c.conrelid and a.attname = e.column_name and a.attnum = any (c.conkey)
+where n.nspname || '.' || t.relname = e.target and c.confdeltype <> e.action
+  and (cardinality(c.conkey) = 1 or e.column_name <> 'workspace_id')

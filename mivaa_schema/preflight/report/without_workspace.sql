@@ -1,0 +1,8 @@
+-- Rows without a workspace: no user will see them.
+-- for each of: tables
+-- needs: {relation}.workspace_id
+select '{relation}.workspace_id', format('null in %s row(s)', count(*)), 'a workspace for each row',
+  'update {relation} set workspace_id = ... where workspace_id is null;'
+from {relation} t
+where t.workspace_id is null
+having count(*) > 0
