@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy.engine import Connection
 
+from fixtures.calls import Worlds
+from fixtures.clusters import SUPERUSER
 from fixtures.databases import Database
-
-Worlds = Callable[[int], Database]
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +40,7 @@ def owner(shared_world: Database) -> Iterator[Connection]:
 @pytest.fixture
 def superuser(shared_world: Database) -> Iterator[Connection]:
     """A transaction of the superuser in the shared world; rolled back."""
-    engine = shared_world.engine("supabase_admin")
+    engine = shared_world.engine(SUPERUSER)
     with engine.connect() as connection, connection.begin() as transaction:
         yield connection
         transaction.rollback()
