@@ -10,7 +10,7 @@ from typing import Any
 import click
 from sqlalchemy import exc
 
-from mivaa_schema import database, demo, platform
+from mivaa_schema import database, platform
 from mivaa_schema.errors import MivaaError, ServerNotRunning
 from mivaa_schema.server import EmbeddedServer
 from mivaa_schema.settings import Settings
@@ -162,6 +162,9 @@ def demo_verb(home: str | None) -> None:
 
     Works on the embedded server, in a database of its own that it makes anew each time.
     """
+    # Only here: it brings Alembic along, and the other verbs shall be quick.
+    from mivaa_schema import demo
+
     promises = demo.play(EmbeddedServer(resolve(home=home).home), click.echo)
     if not all(promise.kept for promise in promises):
         raise click.exceptions.Exit(1)
