@@ -3,7 +3,8 @@
 Why: applications ask for what is near; while embeddings move, a document must be found through
 whichever vector it has.
 
-How: functions with the rights of their caller, which take the workspace once and name it.
+How: functions with the rights of their caller, which take the workspace once and name it. What
+serves the time of the move alone stands in functions of its own in the private schema.
 
 The downgrade loses: nothing.
 
@@ -11,7 +12,15 @@ Revision ID: 0008
 Revises: 0007
 """
 
-from mivaa_schema.operations import complete_phase, reopen_phase, rollback_of
+from mivaa_schema.operations import (
+    FrozenSQL,
+    complete_phase,
+    create_functions,
+    drop_functions,
+    reopen_phase,
+    rollback_of,
+    run,
+)
 
 revision = "0008"
 down_revision = "0007"
@@ -19,11 +28,25 @@ branch_labels = None
 depends_on = None
 
 PHASE = "embedding_standardization"
+SQL = FrozenSQL(__file__)
+FUNCTIONS = (
+    SQL.function("mivaa.checked_query"),
+    SQL.function("mivaa.search_documents_legacy"),
+    SQL.function("mivaa.search_documents_in_both_spaces"),
+    SQL.function("public.search_documents_hybrid"),
+    SQL.function("mivaa.search_chunks_legacy"),
+    SQL.function("mivaa.search_chunks_in_both_spaces"),
+    SQL.function("public.search_document_chunks_hybrid"),
+    SQL.function("public.get_embedding_migration_progress"),
+)
 
 
 def upgrade() -> None:
+    create_functions(*FUNCTIONS)
+    run(*SQL.statements("comments.sql"), *SQL.statements("grants.sql"))
     complete_phase(PHASE, rollback_of(__file__, "0008", "0007"))
 
 
 def downgrade() -> None:
     reopen_phase(PHASE)
+    drop_functions(*FUNCTIONS)

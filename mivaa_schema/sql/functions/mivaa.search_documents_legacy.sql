@@ -1,0 +1,61 @@
+create function mivaa.search_documents_legacy(
+  query_embedding_legacy vector,
+  workspace_id_param uuid,
+  match_threshold double precision,
+  match_count integer,
+  waiting_only boolean
+)
+returns table (
+  id uuid,
+  title text,
+  content text,
+  similarity double precision,
+  metadata jsonb
+)
+language plpgsql
+stable
+parallel safe
+security invoker
+rows 10
+set search_path = pg_catalog, extensions, public, pg_temp
+set plan_cache_mode = force_custom_plan
+set hnsw.iterative_scan = relaxed_order
+set hnsw.ef_search = 200
+set ivfflat.iterative_scan = relaxed_order
+as $function$
+-- The documents of a workspace that are nearest in the legacy space, or those of them that have no
+-- new embedding yet. Without an index of the platform on the legacy column it is an exact search.
+declare
+  v_query constant vector := l2_normalize(query_embedding_legacy);
+  v_distance double precision;
+  v_found bigint;
+begin
+  for v_is_exact in 0..1 loop
+    for id, title, content, metadata, v_distance, v_found in
+      with near as materialized (
+        select d.id, d.title, d.content, d.metadata, d.embedding <=> v_query as distance
+        from public.documents d
+        where d.workspace_id = workspace_id_param
+          and d.status in ('active', 'published')
+          and d.embedding is not null
+          and (d.embedding_v2 is null or not waiting_only)
+        order by case
+          when v_is_exact = 1 then (d.embedding <=> v_query) + 0
+          else d.embedding <=> v_query
+        end
+        limit match_count
+      )
+      select n.id, n.title, n.content, n.metadata, n.distance, count(*) over ()
+      from near n
+      where n.distance < 'NaN'
+      order by n.distance + 0, n.id
+    loop
+      exit when v_found < match_count and v_is_exact = 0;
+      similarity := 1 - v_distance;
+      exit when similarity <= match_threshold;
+      return next;
+    end loop;
+    exit when v_found >= match_count;
+  end loop;
+end
+$function$;
