@@ -338,7 +338,7 @@ class RevisionFailed(MivaaError):
 
 class AdoptionRefused(MivaaError):
     """This database cannot be adopted as it is; nothing was changed. {count} to mend:
-    {findings}
+      {findings}
     Mend them all, then run the same command again.
     """
 
