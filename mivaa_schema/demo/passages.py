@@ -49,8 +49,8 @@ def load(folder: Traversable | Path) -> list[Passage]:
 
 def literal(vector: Sequence[float], dimensions: int) -> str:
     """A vector as pgvector reads it, filled up with zeros, which changes no cosine."""
-    numbers = (*vector, *([0.0] * (dimensions - len(vector))))
-    return "[" + ",".join(map(repr, numbers)) + "]"
+    numbers = [format(number, ".7g") for number in vector]
+    return "[" + ",".join(numbers + ["0"] * (dimensions - len(numbers))) + "]"
 
 
 def mean(vectors: Iterable[Sequence[float]]) -> list[float]:

@@ -1,0 +1,161 @@
+"""The demo keeps its promises on a real database, and says so when one is broken."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy.engine import Engine
+
+from fixtures.clusters import both_majors
+from fixtures.databases import Database
+from mivaa_schema import demo
+from mivaa_schema.cli import main
+from mivaa_schema.demo import existing_platform, passages
+from mivaa_schema.demo.passages import Passage
+from mivaa_schema.demo.promises import Promise
+from mivaa_schema.demo.stage import Stage
+from mivaa_schema.server import EmbeddedServer
+
+MORE = Path(__file__).parents[1] / "data" / "passages"
+
+SPOIL = """
+create function public.spoil() returns trigger language plpgsql as $$
+begin
+  new.embedding_v2 := array_fill(0.5::real, array[768])::extensions.vector;
+  return new;
+end
+$$;
+create trigger a_spoil before update of embedding_v2 on public.document_chunks
+for each row when (mod(new.chunk_index, 2) = 0) execute function public.spoil()
+"""
+"""Half of the passages get the same embedding, which says nothing."""
+
+
+def stage_on(database: Database, shown: list[Passage]) -> Stage:
+    return Stage(
+        database.engine(),
+        database.engine("authenticator"),
+        existing_platform.share_out(shown, *demo.NAMES),
+        lambda line: None,
+        quiet=True,
+    )
+
+
+def broken(promises: list[Promise]) -> list[str]:
+    return [f"{promise.text}: {promise.found}" for promise in promises if not promise.kept]
+
+
+@both_majors
+def test_every_promise_is_kept_by_an_owner_who_is_no_superuser(
+    platform_database: Database,
+) -> None:
+    promises = demo.show(stage_on(platform_database, passages.shipped()))
+    assert broken(promises) == []
+    assert len(promises) == 12
+
+
+def test_every_promise_is_kept_with_many_more_passages(platform_database: Database) -> None:
+    shown = [*passages.shipped(), *passages.load(MORE)]
+    assert len(shown) > 1800
+    assert broken(demo.show(stage_on(platform_database, shown))) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "named"),
+    [
+        (
+            "alter table public.document_chunks disable row level security",
+            ["who looks into South", "a token that claims South"],
+        ),
+        (
+            "alter policy documents_update on public.documents using (true) with check (true)",
+            ["roles that only read change nothing"],
+        ),
+        (SPOIL, ["search finds the 10 nearest", "a passage is found through whichever embedding"]),
+        ("grant select on public.documents to anon", ["who reads without signing in"]),
+        ("delete from public.document_chunks where chunk_index = 0", ["no row is lost"]),
+    ],
+    ids=["no isolation", "a wide policy", "spoilt embeddings", "a grant to anon", "lost rows"],
+)
+def test_a_broken_promise_is_named(
+    platform_database: Database, monkeypatch: pytest.MonkeyPatch, fault: str, named: list[str]
+) -> None:
+    upgrade = demo.upgrade
+
+    def upgrade_with_a_fault(owner: Engine) -> None:
+        upgrade(owner)
+        with owner.begin() as connection:
+            connection.exec_driver_sql(fault)
+
+    monkeypatch.setattr(demo, "upgrade", upgrade_with_a_fault)
+    found = broken(demo.show(stage_on(platform_database, passages.shipped())))
+    for text in named:
+        assert any(text in line for line in found), found
+
+
+def test_padding_with_zeros_keeps_cosines() -> None:
+    a, b = passages.shipped()[:2]
+    padded = [[float(n) for n in passages.literal(p.vector, 768)[1:-1].split(",")] for p in (a, b)]
+    assert [len(row) for row in padded] == [768, 768]
+    assert passages.cosine(*padded) == pytest.approx(passages.cosine(a.vector, b.vector), abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    made = Path(mkdtemp(prefix="mivaa-demo-"))
+    made.chmod(0o755)
+    yield made / ".mivaa"
+    EmbeddedServer(made / ".mivaa").stop()
+    shutil.rmtree(made)
+
+
+@pytest.fixture
+def run(home: Path) -> Callable[[], Result]:
+    return lambda: CliRunner().invoke(main, ["demo", "--home", str(home)])
+
+
+def test_the_command_tells_the_story_and_ends_with_0(run: Callable[[], Result]) -> None:
+    done = run()
+    assert done.exit_code == 0, done.output
+    assert "12 of 12 promises kept" in done.stdout
+    assert "BROKEN" not in done.stdout
+    assert 'Look around: psql "postgresql://' in done.stdout
+
+
+def test_the_command_ends_with_1_where_a_promise_is_broken(
+    run: Callable[[], Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promise = Promise("nothing is lost", kept=False, found="a row")
+    upgraded = demo.upgraded
+
+    def upgraded_badly(stage: Stage, before: dict[str, int]) -> Promise:
+        upgraded(stage, before)
+        return promise
+
+    monkeypatch.setattr(demo, "upgraded", upgraded_badly)
+    done = run()
+    assert done.exit_code == 1
+    assert "[BROKEN] nothing is lost: a row" in done.stdout
+    assert "11 of 12 promises kept" in done.stdout
+
+
+def test_a_database_of_that_name_that_is_somebodys_own_is_left_alone(
+    run: Callable[[], Result], home: Path
+) -> None:
+    server = EmbeddedServer(home)
+    server.start()
+    engine = demo.database.create_engine(server.url())
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"drop database if exists {demo.DATABASE} with (force)")
+        connection.exec_driver_sql(f"create database {demo.DATABASE}")
+        connection.exec_driver_sql(f"comment on database {demo.DATABASE} is 'mine'")
+        done = run()
+        assert done.exit_code == 1
+        assert "that the demo did not make" in done.stderr
+        comment = "select shobj_description(oid, 'pg_database') from pg_database where datname = %s"
+        assert connection.exec_driver_sql(comment, (demo.DATABASE,)).scalar_one() == "mine"
