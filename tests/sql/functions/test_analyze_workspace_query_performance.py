@@ -55,7 +55,7 @@ def scans(connection: Connection) -> int:
 @pytest.mark.parametrize(
     "asker",
     [*(user(role) for role in ROLES), SERVICE, TABLES],
-    ids=lambda a: str(a.person or a.role),
+    ids=str,
 )
 def test_each_standard_query_is_executed_three_times_and_measured(
     worlds: Worlds, major: int, asker: Asker
@@ -138,7 +138,7 @@ def test_it_works_in_a_session_that_has_not_met_vectors_yet(worlds: Worlds, majo
 
 
 @both_majors
-@pytest.mark.parametrize("asker", [SERVICE, TABLES], ids=lambda a: a.role)
+@pytest.mark.parametrize("asker", [SERVICE, TABLES], ids=str)
 def test_without_pg_stat_statements_nothing_is_said_of_the_platform(
     worlds: Worlds, major: int, asker: Asker
 ) -> None:
@@ -150,7 +150,7 @@ def test_without_pg_stat_statements_nothing_is_said_of_the_platform(
 
 
 @both_majors
-@pytest.mark.parametrize("asker", OUTSIDERS, ids=lambda a: a.person.name)
+@pytest.mark.parametrize("asker", OUTSIDERS, ids=str)
 def test_who_has_no_workspace_is_refused(worlds: Worlds, major: int, asker: Asker) -> None:
     with rolled_back(worlds(major)) as connection:
         for workspace in (None, W.a):
@@ -172,7 +172,7 @@ def test_another_workspace_is_refused_whether_it_exists_or_not(
 
 
 @both_majors
-@pytest.mark.parametrize("asker", [SERVICE, TABLES], ids=lambda a: a.role)
+@pytest.mark.parametrize("asker", [SERVICE, TABLES], ids=str)
 def test_roles_that_see_everything_must_name_a_workspace_that_exists(
     worlds: Worlds, major: int, asker: Asker
 ) -> None:

@@ -182,7 +182,7 @@ def test_those_who_only_read_are_refused(worlds: Worlds, major: int, name: str) 
     )
 
 
-@pytest.mark.parametrize("asker", OUTSIDERS, ids=lambda a: a.person.name)
+@pytest.mark.parametrize("asker", OUTSIDERS, ids=str)
 def test_who_has_no_workspace_is_refused(worlds: Worlds, asker: Asker) -> None:
     with rolled_back(worlds(18)) as connection:
         for workspace in (None, W.a):
@@ -204,7 +204,7 @@ def test_another_workspace_is_refused_whether_it_exists_or_not(
 
 
 @both_majors
-@pytest.mark.parametrize("asker", [SERVICE, TABLES], ids=lambda a: a.role)
+@pytest.mark.parametrize("asker", [SERVICE, TABLES], ids=str)
 def test_roles_that_see_everything_must_name_a_workspace_that_exists(
     worlds: Worlds, major: int, asker: Asker
 ) -> None:
@@ -232,9 +232,7 @@ def test_the_owners_entrance_is_closed_to_users(worlds: Worlds) -> None:
     assert "permission denied for function" in refused.message
 
 
-@pytest.mark.parametrize(
-    "asker", [*OUTSIDERS, user("viewer"), user("member")], ids=lambda a: a.person.name
-)
+@pytest.mark.parametrize("asker", [*OUTSIDERS, user("viewer"), user("member")], ids=str)
 def test_the_private_entrance_asks_for_the_permission_itself(worlds: Worlds, asker: Asker) -> None:
     with rolled_back(worlds(18)) as connection:
         refused = refusal(connection, asker, "mivaa.refresh_statistics_of_request()")
