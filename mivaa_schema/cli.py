@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import asdict
@@ -11,7 +12,7 @@ import click
 from sqlalchemy import exc
 
 from mivaa_schema import database, platform
-from mivaa_schema.errors import MivaaError, ServerNotRunning
+from mivaa_schema.errors import MivaaError, ServerNotRunning, ServerReadOnly
 from mivaa_schema.server import EmbeddedServer
 from mivaa_schema.settings import Settings
 
@@ -167,4 +168,41 @@ def demo_verb(home: str | None) -> None:
 
     promises = demo.play(EmbeddedServer(resolve(home=home).home), click.echo)
     if not all(promise.kept for promise in promises):
+        raise click.exceptions.Exit(1)
+
+
+@main.command("preflight")
+@_url
+@_home
+@_json
+@click.option(
+    "--lock-members", is_flag=True,
+    help="As for an upgrade with -x lock_members=yes (MIVAA_LOCK_MEMBERS).",
+)  # fmt: skip
+def preflight_verb(url: str | None, home: str | None, as_json: bool, lock_members: bool) -> None:
+    """List what an upgrade would refuse, and what its owner should know; changes nothing.
+
+    Ends with code 1 if the upgrade would be refused.
+    """
+    # Only here: it brings the models along, and the other verbs shall be quick.
+    from mivaa_schema import preflight
+
+    settings = resolve(url=url, home=home, lock_members="yes" if lock_members else None)
+    engine = database.open_engine(settings)
+    with database.connect(engine) as connection:
+        # A copy that only follows another server can be looked at as well.
+        with contextlib.suppress(ServerReadOnly):
+            database.check_server(connection)
+        findings = preflight.report(connection, lock_members=settings.lock_members)
+    refusals = sum(finding.severity == "refuse" for finding in findings)
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            mark = "REFUSED" if finding.severity == "refuse" else "to know"
+            click.echo(f"{mark}  {finding.object} is {finding.found}")
+            click.echo(f"         expected: {finding.expected}")
+            click.echo(f"         {finding.remedy}")
+        click.echo(f"{refusals} in the way of the upgrade, {len(findings) - refusals} to know")
+    if refusals:
         raise click.exceptions.Exit(1)

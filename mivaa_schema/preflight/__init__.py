@@ -17,7 +17,9 @@ from textwrap import indent
 from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
+from mivaa_schema import database
 from mivaa_schema.errors import AdoptionRefused
 from mivaa_schema.operations.sql import literal, text_array
 from mivaa_schema.operations.tracking import MIGRATION
@@ -124,6 +126,8 @@ def _findings(
         text = connection.execute(
             sa.text("select current_setting(:name)"), {"name": _SETTING}
         ).scalar_one()
+    except exc.DBAPIError as error:
+        raise database.explain(error, connection.engine.url) from error
     finally:
         transaction.rollback()
     return [Finding(**item) for item in json.loads(text)]

@@ -20,7 +20,8 @@ select 'public.' || e.name,
 from {indexes} as e
 join pg_catalog.pg_class c on c.relname = e.name and c.relnamespace = 'public'::regnamespace
 left join pg_catalog.pg_index i on i.indexrelid = c.oid
-where i.indrelid is distinct from to_regclass(e.relation)
+where i.indexrelid is null
+  or i.indrelid is distinct from to_regclass(e.relation)
   or not i.indimmediate
   or i.indisunique <> e.is_unique
   or substring(pg_get_indexdef(i.indexrelid) from ' USING .*') <> v_definitions ->> e.name

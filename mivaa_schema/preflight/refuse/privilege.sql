@@ -9,7 +9,7 @@ cross join lateral (
   select s.column_name, pg_get_userbyid(a.grantor) as grantor, pg_get_userbyid(s.owner) as owner,
     case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end as grantee,
     string_agg(a.privilege_type, ', ') as privileges,
-    string_agg(a.privilege_type || coalesce(format(' (%I)', s.column_name), ''), ', ')
+    string_agg(a.privilege_type || coalesce(' (' || quote_ident(s.column_name) || ')', ''), ', ')
       as privileges_of
   from (
     select c.relowner as owner, null::name as column_name, c.relacl as acl
