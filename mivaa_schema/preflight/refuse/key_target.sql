@@ -8,5 +8,5 @@ from {keys} as e
 join pg_catalog.pg_constraint c on c.conrelid = to_regclass(e.relation) and c.contype = 'f'
 join pg_catalog.pg_attribute a
   on a.attrelid = c.conrelid and a.attname = e.column_name and a.attnum = any (c.conkey)
-where e.target <> 'auth.users' and c.confrelid <> to_regclass(e.target)
+where case when e.target = 'auth.users' then false else c.confrelid <> to_regclass(e.target) end
   and (cardinality(c.conkey) = 1 or e.column_name <> 'workspace_id')
