@@ -1,0 +1,145 @@
+"""Aliases in schema auth: made where we may create there, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+
+from fixtures.calls import Refusal, call, refused
+from fixtures.clusters import MAJORS, SUPERUSER
+from fixtures.databases import OWNER, Database
+from fixtures.people import Person, World
+
+W = World()
+ALIASES = ("auth.get_user_role()", "auth.get_workspace_id()", "auth.has_permission(text)")
+CALLS = ("get_workspace_id()", "get_user_role()", "has_permission('write')")
+
+FOUND = sa.text(
+    "select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
+    " where n.nspname = 'auth' and p.proname not in ('uid', 'jwt', 'role') order by 1"
+)
+RECORDED = sa.text("select count(*) from mivaa.ledger where identity like 'auth.%'")
+
+
+def found(made: Database) -> list[str]:
+    with made.superuser() as connection:
+        return list(connection.execute(FOUND).scalars())
+
+
+def recorded(made: Database) -> int:
+    with made.owner() as connection:
+        return int(connection.execute(RECORDED).scalar_one())
+
+
+def open_auth(made: Database) -> None:
+    with made.superuser() as connection:
+        connection.exec_driver_sql(f"grant create on schema auth to {OWNER}")
+
+
+@pytest.fixture(scope="module", params=MAJORS)
+def opened(
+    request: pytest.FixtureRequest,
+    clone: Callable[[int, str], Database],
+    platform_template: Callable[[int], str],
+) -> Iterator[Database]:
+    """A platform whose schema auth is open to the owner of the tables, with people."""
+    made = clone(request.param, platform_template(request.param))
+    open_auth(made)
+    made.upgrade()
+    W.create(made)
+    return made
+
+
+def test_they_are_made_and_recorded_where_auth_is_open(opened: Database) -> None:
+    assert tuple(found(opened)) == ALIASES
+    assert recorded(opened) == len(ALIASES)
+
+
+def test_they_are_not_made_where_auth_is_closed(shared_world: Database) -> None:
+    assert found(shared_world) == []
+    assert recorded(shared_world) == 0
+
+
+@pytest.mark.parametrize("function", CALLS)
+@pytest.mark.parametrize(
+    "person",
+    [Person("owner", W.a), Person("viewer", W.a), Person("both"), Person("stranger", W.a)],
+    ids=lambda person: person.name,
+)
+def test_they_say_what_those_of_schema_mivaa_say(
+    opened: Database, person: Person, function: str
+) -> None:
+    said = call(opened, f"auth.{function}", claims=person.claims)
+    assert said == call(opened, f"mivaa.{function}", claims=person.claims)
+
+
+def test_the_argument_has_the_name_that_applications_use(opened: Database) -> None:
+    asked = "auth.has_permission(permission_name => 'read')"
+    assert call(opened, asked, claims=Person("viewer", W.a).claims) is True
+
+
+def test_a_misspelt_permission_is_an_error_there_too(opened: Database) -> None:
+    refusal = refused(opened, "auth.has_permission('raed')", claims=Person("owner", W.a).claims)
+    assert refusal.state == "22023"
+
+
+@pytest.mark.parametrize("function", CALLS)
+def test_anon_executes_none_of_them(opened: Database, function: str) -> None:
+    assert refused(opened, f"auth.{function}", role="anon").state == "42501"
+
+
+def test_service_role_executes_them(opened: Database) -> None:
+    assert call(opened, "auth.get_workspace_id()", role="service_role") is None
+
+
+def test_no_policy_depends_on_them(opened: Database) -> None:
+    asked = sa.text(
+        "select count(*) from pg_depend d join pg_proc p on p.oid = d.refobjid"
+        " where d.classid = 'pg_policy'::regclass and p.pronamespace = 'auth'::regnamespace"
+    )
+    with opened.owner() as connection:
+        assert connection.execute(asked).scalar_one() == 0
+
+
+def test_a_downgrade_takes_them_away_again(platform_database: Database) -> None:
+    open_auth(platform_database)
+    before = platform_database.dump()
+    platform_database.upgrade("0006")
+    assert tuple(found(platform_database)) == ALIASES
+    platform_database.downgrade()
+    assert found(platform_database) == []
+    assert platform_database.dump() == before
+
+
+def test_one_that_the_platform_has_already_is_left_as_it_is(platform_database: Database) -> None:
+    open_auth(platform_database)
+    with platform_database.superuser() as connection:
+        connection.exec_driver_sql(
+            "create function auth.get_user_role() returns text language sql as 'select ''theirs'''"
+        )
+    before = platform_database.dump()
+    platform_database.upgrade("0006")
+    assert tuple(found(platform_database)) == ALIASES
+    assert recorded(platform_database) == len(ALIASES) - 1
+    assert call(platform_database, "auth.get_user_role()", claims=Person("owner").claims) == (
+        "theirs"
+    )
+    platform_database.downgrade()
+    assert platform_database.dump() == before
+
+
+def test_a_superuser_makes_them_even_where_auth_belongs_to_the_platform(
+    platform_database: Database,
+) -> None:
+    config = platform_database.config()
+    config.attributes["connection"] = platform_database.engine(SUPERUSER)
+    command.upgrade(config, "0006")
+    assert tuple(found(platform_database)) == ALIASES
+
+
+def test_they_can_be_called_by_name_only_where_they_are(shared_world: Database) -> None:
+    refusal: Refusal = refused(shared_world, "auth.get_workspace_id()")
+    assert refusal.state == "42883"
