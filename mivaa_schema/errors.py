@@ -350,3 +350,35 @@ class DemoDatabaseTaken(MivaaError):
     """There is a database `{database}` that the demo did not make, so it is left alone.
     Rename or drop it, or choose another folder for the embedded server with `--home`.
     """
+
+
+# Comparing and drafting
+
+
+class NotUpgraded(MivaaError):
+    """The database has no revision; expected was `{head}`, the last one. There is nothing yet that
+    could be compared with the models and the SQL files. Run `alembic upgrade head` first.
+    """
+
+
+class SqlFileRefused(MivaaError):
+    """The database does not accept the file {path}: {detail}
+    Correct the file, then run the same command again.
+    """
+
+
+class ComparisonFailed(MivaaError):
+    """The database cannot be compared with the models and the SQL files: {detail}
+    To compare, the tables are locked and the schema is built beside them, then all is rolled
+    back. Work on a database that nobody else uses, as the role that owns the tables.
+    """
+
+
+class NotDescribed(MivaaError):
+    """The {item} has no comment; a revision needs one. Say in its model what it holds."""
+
+
+class NotDrafted(MivaaError):
+    """The {item} has the type {type}, for which no draft is known.
+    Write the revision by hand: `alembic revision -m "..."` gives it its form.
+    """
