@@ -156,6 +156,19 @@ def platform_status(url: str | None, home: str | None, as_json: bool) -> None:
         click.echo(f"schema auth is {kind}, owned by {owner}")
 
 
+@main.command("freeze")
+def freeze_verb() -> None:
+    """Write the rollback.sql of every revision anew, after a change to a downgrade."""
+    # Only here: it brings Alembic along, and the other verbs shall be quick.
+    from mivaa_schema import freeze
+
+    changed = freeze.write_rollbacks()
+    for path in changed:
+        click.echo(f"written: {path}")
+    if not changed:
+        click.echo("every rollback.sql says what its downgrade does, nothing was written")
+
+
 @main.command("demo")
 @_home
 def demo_verb(home: str | None) -> None:

@@ -3,18 +3,49 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alembic import command
 from alembic.script import ScriptDirectory
 
+from mivaa_schema import entities
 from mivaa_schema.migrations import alembic_config
+from mivaa_schema.operations.frozen import Entity, read_entity
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 ROLLBACK = "rollback.sql"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A frozen copy of a SQL file: which revision introduced it, and where it lies."""
+
+    revision: str
+    path: Path
+
+    @property
+    def entity(self) -> Entity:
+        """What the file holds."""
+        return read_entity(self.path)
+
+
+def revisions(config: Config | None = None) -> list[str]:
+    """All revisions, the first one first."""
+    script = ScriptDirectory.from_config(config or alembic_config())
+    return [revision.revision for revision in script.walk_revisions()][::-1]
+
+
+def copies(config: Config | None = None) -> dict[tuple[str, str], list[Copy]]:
+    """The frozen copies of each file, by kind and name, the oldest one first."""
+    found: dict[tuple[str, str], list[Copy]] = {}
+    for revision in revisions(config):
+        for key, path in entities.files(folder_of(revision, config)).items():
+            found.setdefault(key, []).append(Copy(revision, path))
+    return found
 
 
 def rollback_sql(revision: str, config: Config | None = None) -> str:
@@ -46,10 +77,9 @@ def folder_of(revision: str, config: Config | None = None) -> Path:
 def write_rollbacks(config: Config | None = None) -> list[Path]:
     """Write ``rollback.sql`` of every revision anew; return those that have changed."""
     changed = []
-    script = ScriptDirectory.from_config(config or alembic_config())
-    for revision in script.walk_revisions():
-        path = folder_of(revision.revision, config) / ROLLBACK
-        text = rollback_sql(revision.revision, config)
+    for revision in revisions(config):
+        path = folder_of(revision, config) / ROLLBACK
+        text = rollback_sql(revision, config)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
