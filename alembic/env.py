@@ -23,9 +23,6 @@ OPTIONS = {
     "version_table": migrations.VERSION_TABLE,
     "version_table_schema": migrations.PRIVATE_SCHEMA,
     "transaction_per_migration": True,
-    "include_schemas": True,
-    "compare_type": True,
-    "compare_server_default": True,
 }
 
 
@@ -74,7 +71,21 @@ def run_online(settings: Settings) -> None:
             with migrations.upgrade_lock(engine, settings.upgrade_wait):
                 change(settings, engine, connection)
         else:
+            # Alembic would make its table even for a command that only reads.
+            context.get_context().opts["dont_mutate"] = True
+            if migrations.command_of(context.get_context()) == autogenerate.COMMAND:
+                head = ScriptDirectory.from_config(context.config).get_current_head()
+                autogenerate.refuse_without_revision(connection, head)
+                migrations.prepare_session(connection, migrations.timeouts(settings))
             context.run_migrations()
+
+
+def run_by_hand(settings: Settings) -> None:
+    """Number a revision that is written by hand; there is nothing to ask a database for."""
+    context.configure(
+        dialect_name="postgresql", as_sql=True, **autogenerate.options(settings), **OPTIONS
+    )
+    context.run_migrations()
 
 
 def change(settings: Settings, engine: Engine, connection: Connection) -> None:
@@ -102,6 +113,8 @@ try:
     chosen = Settings.resolve(context.get_x_argument(as_dictionary=True), os.environ)
     if context.is_offline_mode():
         run_offline(chosen)
+    elif getattr(context.config.cmd_opts, "autogenerate", None) is False:
+        run_by_hand(chosen)
     else:
         run_online(chosen)
 except MivaaError as error:

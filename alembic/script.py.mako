@@ -1,25 +1,28 @@
-"""${message}.
+"""${draft.title}.
 
 Why: ...
 
 How: ...
 
-The downgrade loses: ...
+${draft.losses}
 
 Revision ID: ${up_revision}
-Revises: ${down_revision or ""}
+Revises: ${down_revision}
 """
 
-${imports if imports else ""}
+${draft.imports}
+
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = None
 depends_on = None
 
+${draft.constants}
+
 
 def upgrade() -> None:
-    ${upgrades if upgrades else "pass"}
+    ${draft.upgrade}
 
 
 def downgrade() -> None:
-    ${downgrades if downgrades else "pass"}
+    ${draft.downgrade}

@@ -51,6 +51,10 @@ def alembic_config() -> Config:
     config = Config()
     config.set_main_option("path_separator", "os")
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+    config.set_main_option("truncate_slug_length", "60")
+    config.set_main_option("revision_environment", "true")
+    config.set_section_option("post_write_hooks", "hooks", "mivaa_schema")
+    config.set_section_option("post_write_hooks", "mivaa_schema.type", "mivaa_schema")
     folder = checkout if (checkout / "env.py").exists() else package / "_alembic"
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     return config

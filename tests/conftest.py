@@ -1,3 +1,8 @@
 """Fixtures of all tests; each kind in a module of its own."""
 
-pytest_plugins = ("fixtures.clusters", "fixtures.databases", "fixtures.existing_platform")
+pytest_plugins = (
+    "fixtures.clusters",
+    "fixtures.databases",
+    "fixtures.existing_platform",
+    "fixtures.projects",
+)

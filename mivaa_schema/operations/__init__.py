@@ -34,7 +34,12 @@ from mivaa_schema.operations.entities import (
     replace_functions,
 )
 from mivaa_schema.operations.frozen import FrozenSQL, rollback_of
-from mivaa_schema.operations.indexes import IndexDefinition, adopt_index, release_index
+from mivaa_schema.operations.indexes import (
+    IndexDefinition,
+    adopt_index,
+    release_index,
+    restore_index,
+)
 from mivaa_schema.operations.ledger import create_ledger, drop_ledger
 from mivaa_schema.operations.maintenance import analyze, fill_chunk_workspaces
 from mivaa_schema.operations.properties import (
@@ -109,6 +114,7 @@ __all__ = [
     "reset_table_options",
     "restore_column_storage",
     "restore_grants",
+    "restore_index",
     "restore_row_security",
     "revocations",
     "revoke_auth_aliases",

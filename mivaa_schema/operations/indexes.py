@@ -84,6 +84,17 @@ def release_index(index: IndexDefinition) -> None:
     )
 
 
+def restore_index(index: IndexDefinition) -> None:
+    """Build again what :func:`release_index` dropped; plainly, so that a rollback can do it too.
+
+    Writers of the table wait until it is built.
+    """
+    create = f"create {index.kind} {index.name} {index.definition(index.table)};\n" + record(
+        "index", index.identity
+    )
+    run(block(when(f"to_regclass({literal(index.identity)}) is null", create)))
+
+
 def _drop_if_invalid(index: IndexDefinition) -> None:
     connection = op.get_bind()
     invalid = connection.exec_driver_sql(

@@ -129,7 +129,7 @@ PLANTED = {
     "a trigger": (
         (
             "create or replace trigger zz_mivaa_updated_at before insert on public.documents"
-            " for each row execute function mivaa.touch_updated_at_of_text()"
+            " for each row execute function mivaa.require_workspace()"
         ),
         "trigger zz_mivaa_updated_at on public.documents: definition",
     ),
