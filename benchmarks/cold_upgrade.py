@@ -35,8 +35,10 @@ def one_round(folder: Path) -> tuple[float, float]:
     start = [
         sys.executable,
         "-c",
-        "import os, pathlib, mivaa_schema.server as s;"
-        " s.EmbeddedServer(pathlib.Path(os.environ['MIVAA_HOME'])).start()",
+        (
+            "import os, pathlib, mivaa_schema.server as s;"
+            " s.EmbeddedServer(pathlib.Path(os.environ['MIVAA_HOME'])).start()"
+        ),
     ]
     stop = [sys.executable, "-m", "mivaa_schema", "server", "stop"]
     bare = timed(start, folder / "bare")

@@ -55,8 +55,10 @@ def prepare(engine: Engine) -> None:
             BARE,
             f"insert into auth.users (id) values ('{USER}')",
             f"insert into public.workspaces (id, name) values ('{WORKSPACE}', 'One')",
-            "insert into public.workspace_members (workspace_id, user_id, role)"
-            f" values ('{WORKSPACE}', '{USER}', 'editor')",
+            (
+                "insert into public.workspace_members (workspace_id, user_id, role)"
+                f" values ('{WORKSPACE}', '{USER}', 'editor')"
+            ),
         ):
             connection.exec_driver_sql(statement)
 
