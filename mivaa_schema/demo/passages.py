@@ -47,8 +47,13 @@ def load(folder: Traversable | Path) -> list[Passage]:
     ]
 
 
+def padded(vector: Sequence[float], dimensions: int) -> list[float]:
+    """A vector filled up with zeros, which changes no cosine."""
+    return [*vector, *([0.0] * (dimensions - len(vector)))]
+
+
 def literal(vector: Sequence[float], dimensions: int) -> str:
-    """A vector as pgvector reads it, filled up with zeros, which changes no cosine."""
+    """A vector as pgvector reads it, filled up with zeros."""
     numbers = [format(number, ".7g") for number in vector]
     return "[" + ",".join(numbers + ["0"] * (dimensions - len(numbers))) + "]"
 

@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from mivaa_schema.demo.existing_platform import Workspace
-from mivaa_schema.demo.passages import Passage, literal
+from mivaa_schema.demo.passages import Passage, padded
 from mivaa_schema.models import DIMENSIONS, LEGACY_DIMENSIONS
+from mivaa_schema.search import FoundChunk, search_chunks
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
@@ -64,7 +65,7 @@ def search(
     *,
     legacy: Sequence[float] | None = None,
     count: int = MATCHES,
-) -> Sequence[sa.Row[Any]]:
+) -> list[FoundChunk]:
     """Search the passages of the workspace of this request.
 
     Args:
@@ -73,20 +74,12 @@ def search(
         legacy: the same question for passages that have no embedding of 768 dimensions yet.
         count: how many passages to return.
     """
-    return connection.execute(
-        sa.text(
-            "select id, content, similarity, embedding_version"
-            " from public.search_document_chunks_hybrid("
-            "  query_embedding => cast(:query as extensions.vector),"
-            "  query_embedding_legacy => cast(:legacy as extensions.vector),"
-            "  match_count => :count)"
-        ),
-        {
-            "query": literal(query, DIMENSIONS),
-            "legacy": None if legacy is None else literal(legacy, LEGACY_DIMENSIONS),
-            "count": count,
-        },
-    ).all()
+    return search_chunks(
+        connection,
+        padded(query, DIMENSIONS),
+        query_embedding_legacy=None if legacy is None else padded(legacy, LEGACY_DIMENSIONS),
+        match_count=count,
+    )
 
 
 def refusal(connection: Connection, statement: str, **values: object) -> str | None:

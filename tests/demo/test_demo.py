@@ -93,7 +93,7 @@ def test_a_broken_promise_is_named(
             connection.exec_driver_sql(fault)
 
     monkeypatch.setattr(demo, "upgrade", upgrade_with_a_fault)
-    found = broken(demo.show(stage_on(platform_database, passages.shipped())))
+    found = broken(demo.show(stage_on(platform_database, passages.shipped()[::2])))
     for text in named:
         assert any(text in line for line in found), found
 

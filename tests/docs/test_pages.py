@@ -1,0 +1,57 @@
+"""Everything that README.md and docs/guide.md show is run, in order, as a reader would."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from fixtures.pages import ROOT, RUNNABLE, blocks_of, outcome, reader
+
+PAGES = ("README.md", "docs/guide.md")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_runs_and_prints_what_the_page_says(page: str) -> None:
+    with reader() as someone:
+        for block in blocks_of(ROOT / page):
+            if not block.runs:
+                continue
+            printed = someone.run(block)
+            if block.output is not None:
+                assert outcome(printed) == outcome(block.output), f"{block} prints otherwise"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_is_in_a_block_that_is_run(page: str) -> None:
+    languages = {block.language for block in blocks_of(ROOT / page)}
+    assert languages <= {*RUNNABLE, "text", "json"}, "a block without a language is not run"
+
+
+def test_readme_begins_with_the_two_commands() -> None:
+    first = blocks_of(ROOT / "README.md")[0]
+    install = "python3 -m venv .venv && .venv/bin/pip install -q -c constraints.txt -e"
+    assert first.text.splitlines() == [
+        f"{install} . && .venv/bin/alembic upgrade head",
+        f"{install} '.[dev]' && .venv/bin/pytest -n 2",
+    ]
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    for page in pages:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_a_call_by_name_uses_the_names_of_the_arguments() -> None:
+    (call,) = [
+        json.loads(block.text)
+        for block in blocks_of(ROOT / "docs/guide.md")
+        if block.language == "json" and "query_embedding" in block.text
+    ]
+    function = ROOT / "mivaa_schema/sql/functions/public.search_documents_hybrid.sql"
+    signature = function.read_text(encoding="utf-8").partition("returns table")[0]
+    for name in call:
+        assert re.search(rf"\b{name} ", signature), f"search_documents_hybrid has no {name}"
