@@ -12,9 +12,6 @@ declare
   v_rest record := new;
 begin
   v_rest.updated_at := old.updated_at;
-  if v_rest operator(pg_catalog.*=) old then
-    return new;
-  end if;
   v_rest.embedding := old.embedding;
   v_rest.embedding_v2 := old.embedding_v2;
   v_rest.embedding_model := old.embedding_model;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
@@ -44,7 +44,7 @@ def opened(
     request: pytest.FixtureRequest,
     clone: Callable[[int, str], Database],
     platform_template: Callable[[int], str],
-) -> Iterator[Database]:
+) -> Database:
     """A platform whose schema auth is open to the owner of the tables, with people."""
     made = clone(request.param, platform_template(request.param))
     open_auth(made)

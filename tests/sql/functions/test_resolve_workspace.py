@@ -98,7 +98,7 @@ def test_service_role_must_name_a_workspace(worlds: Worlds, major: int) -> None:
 
 
 def test_service_role_and_the_owner_get_the_one_they_name(worlds: Worlds) -> None:
-    request = {"workspace": W.b, "permission": "write"}
+    request: dict[str, Any] = {"workspace": W.b, "permission": "write"}
     assert call(worlds(18), RESOLVE, role="service_role", **request) == W.b
     with worlds(18).owner() as connection:
         assert connection.execute(sa.text(f"select {RESOLVE}"), request).scalar_one() == W.b
@@ -110,5 +110,5 @@ def test_the_owner_must_name_one_too(worlds: Worlds) -> None:
 
 
 def test_anon_cannot_ask(worlds: Worlds) -> None:
-    request = {"workspace": W.a, "permission": "read"}
+    request: dict[str, Any] = {"workspace": W.a, "permission": "read"}
     assert refused(worlds(18), RESOLVE, role="anon", **request).state == "42501"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -25,7 +24,7 @@ TABLES = (
 
 
 @pytest.fixture
-def generous(superuser: Connection) -> Iterator[Connection]:
+def generous(superuser: Connection) -> Connection:
     """The snippet that many a guide recommends against "permission denied"."""
     superuser.exec_driver_sql("grant all on all tables in schema public to anon, authenticated")
     return superuser

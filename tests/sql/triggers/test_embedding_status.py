@@ -180,7 +180,7 @@ def test_changed_content_without_its_embedding_is_pending(owner: Connection, tab
     row.write(f"embedding_v2 = {FIRST}")
     row.write("content = 'changed', embedding_v2 = null")
     assert row.state() == PENDING
-    row.write("embedding_migration_status = 'failed'")
+    row.write(f"embedding_v2 = {FIRST}, embedding_migration_status = 'failed'")
     row.write("content = 'again', embedding_v2 = null")
     assert row.state() == PENDING
 

@@ -43,13 +43,16 @@ def test_ours_sort_after_every_usual_name(owner: Connection, table: str) -> None
     assert all(name.startswith("zz_mivaa_") for name in found)
 
 
-def test_a_platform_s_updated_at_does_not_make_an_embedding_an_edit_of_ours(
-    owner: Connection,
-) -> None:
-    """Theirs counts every write; the row shows what theirs says, and nothing fails."""
+def test_a_platform_s_updated_at_does_not_make_an_embedding_an_edit(owner: Connection) -> None:
     plant(owner, "documents", "update_updated_at_column", "new.updated_at := now();")
-    write = sa.text(f"update public.documents set embedding_v2 = {VECTOR} where id = :id")
-    assert owner.execute(write, {"id": W.row("documents", "editor")}).rowcount == 1
+    row = {"id": W.row("documents", "editor")}
+    edited = sa.text("select updated_at = now() from public.documents where id = :id")
+    owner.execute(
+        sa.text(f"update public.documents set embedding_v2 = {VECTOR} where id = :id"), row
+    )
+    assert owner.execute(edited, row).scalar_one() is False
+    owner.execute(sa.text("update public.documents set title = 'x' where id = :id"), row)
+    assert owner.execute(edited, row).scalar_one() is True
 
 
 def test_content_that_a_platform_trigger_rewrites_waits_for_a_new_embedding(

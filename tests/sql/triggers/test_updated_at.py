@@ -69,6 +69,7 @@ def test_nobody_can_set_the_date_otherwise(aged: Connection, table: str) -> None
         "embedding_migration_status = 'failed'",
         f"embedding_v2 = {VECTOR}, embedding_model = 'm', embedding_migrated_at = now()",
         f"embedding = null, embedding_v2 = {VECTOR}",
+        "embedding_v2 = embedding_v2",
     ],
 )
 def test_writing_an_embedding_is_no_edit(aged: Connection, table: str, change: str) -> None:
