@@ -115,10 +115,15 @@ class _Comparison:
     ledger: set[tuple[str, str]] = field(init=False)
     frozen: dict[Item, Copy] = field(init=False)
     files: dict[Item, Path] = field(init=False)
+    rollbacks: str = field(init=False)
+    """What the downgrades do, which names everything that the chain may have made."""
 
     def changes(self) -> list[Change]:
         rows = self.connection.exec_driver_sql("select kind, identity from mivaa.ledger")
         self.ledger = {(kind, identity) for kind, identity in rows}
+        folders = freeze.folders().values()
+        rollbacks = [folder / freeze.ROLLBACK for folder in folders]
+        self.rollbacks = "".join(p.read_text(encoding="utf-8") for p in rollbacks if p.exists())
         copies = freeze.copies()
         self.live = snapshot(self.connection)
         self.frozen = {self._in_database(c[-1].entity): c[-1] for c in copies.values()}
@@ -171,7 +176,7 @@ class _Comparison:
         if item.kind in ENTITY_KINDS and not self.with_entities:
             return False
         table = item.name if item.kind == "table" else item.table
-        created = ("table", table) in self.ledger or (table or item.name).startswith("mivaa")
+        created = self._is_created(item)
         only_live, only_wanted = item not in self.wanted, item not in self.live
         if only_wanted and table and Item("table", table) not in self.live:
             return True
@@ -181,10 +186,17 @@ class _Comparison:
             if only_wanted:
                 return created or self._is_edited(item)
             return not only_live or item in self.frozen
-        if item.kind in ("table", "column", "index") and only_wanted:
+        if item.kind in ("table", "column") and only_wanted:
             return True
         identity = item.name if item.kind in ("table", "index") else f"{table}.{item.name}"
+        if only_wanted and not created:
+            return f"'{identity}'" not in self.rollbacks
         return created or (item.kind, identity) in self.ledger
+
+    def _is_created(self, item: Item) -> bool:
+        """Whether the chain created the table on which it lies, or the schema."""
+        table = item.name if item.kind == "table" else item.table
+        return ("table", table) in self.ledger or (table or item.name).startswith("mivaa")
 
     def _change(self, item: Item) -> Change | None:
         if item not in self.live or item not in self.wanted:
@@ -192,6 +204,9 @@ class _Comparison:
         facts = _differing(self.live[item], self.wanted[item])
         if self._is_edited(item):
             facts.add("definition")
+        if item.kind == "column" and not self._is_created(item):
+            # Rows that were there have nothing to put in a column that was added.
+            facts.discard("nullable")
         if not facts:
             return None
         recreate = "definition" in facts and (

@@ -33,17 +33,18 @@ class Copy:
         return read_entity(self.path)
 
 
-def revisions(config: Config | None = None) -> list[str]:
-    """All revisions, the first one first."""
+def folders(config: Config | None = None) -> dict[str, Path]:
+    """The folder with the frozen files of each revision, the first one first."""
     script = ScriptDirectory.from_config(config or alembic_config())
-    return [revision.revision for revision in script.walk_revisions()][::-1]
+    chain = reversed(list(script.walk_revisions()))
+    return {revision.revision: Path(revision.path).with_suffix("") for revision in chain}
 
 
 def copies(config: Config | None = None) -> dict[tuple[str, str], list[Copy]]:
     """The frozen copies of each file, by kind and name, the oldest one first."""
     found: dict[tuple[str, str], list[Copy]] = {}
-    for revision in revisions(config):
-        for key, path in entities.files(folder_of(revision, config)).items():
+    for revision, folder in folders(config).items():
+        for key, path in entities.files(folder).items():
             found.setdefault(key, []).append(Copy(revision, path))
     return found
 
@@ -68,17 +69,11 @@ def rollback_sql(revision: str, config: Config | None = None) -> str:
     return buffer.getvalue().strip() + "\n"
 
 
-def folder_of(revision: str, config: Config | None = None) -> Path:
-    """The folder that holds the frozen files of a revision."""
-    script = ScriptDirectory.from_config(config or alembic_config())
-    return Path(script.get_revision(revision).path).with_suffix("")
-
-
 def write_rollbacks(config: Config | None = None) -> list[Path]:
     """Write ``rollback.sql`` of every revision anew; return those that have changed."""
     changed = []
-    for revision in revisions(config):
-        path = folder_of(revision, config) / ROLLBACK
+    for revision, folder in folders(config).items():
+        path = folder / ROLLBACK
         text = rollback_sql(revision, config)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.parent.mkdir(exist_ok=True)

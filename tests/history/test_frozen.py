@@ -9,12 +9,13 @@ from alembic.script import ScriptDirectory
 from alembic_utils.pg_function import PGFunction
 
 from fixtures.databases import Database
+from fixtures.projects import Project
 from mivaa_schema import entities, freeze
 from mivaa_schema.catalog import snapshot
 from mivaa_schema.migrations import alembic_config
 from mivaa_schema.operations.frozen import LISTS, Entity, read_entity, statements
 
-REVISIONS = freeze.revisions()
+FOLDERS = freeze.folders()
 COPIES = freeze.copies()
 FILES = entities.files()
 FROZEN = [copy.path for versions in COPIES.values() for copy in versions]
@@ -48,12 +49,21 @@ def beginning(entity: Entity) -> str:
     return f"{entity.type_} {entity.signature} on {entity.on_entity}"
 
 
-@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize("revision", FOLDERS)
 def test_each_rollback_is_what_the_downgrade_does(revision: str) -> None:
-    written = (freeze.folder_of(revision) / freeze.ROLLBACK).read_text(encoding="utf-8")
+    written = (FOLDERS[revision] / freeze.ROLLBACK).read_text(encoding="utf-8")
     assert written == freeze.rollback_sql(revision), (
         f"rollback.sql of {revision} is old: run mivaa-schema freeze"
     )
+
+
+def test_the_verb_freeze_writes_an_old_rollback_anew(project: Project) -> None:
+    path = project.newest().with_suffix("") / freeze.ROLLBACK
+    right = path.read_text(encoding="utf-8")
+    path.write_text("-- old\n", encoding="utf-8")
+    assert f"written: {path}" in project.run("mivaa_schema", "freeze")
+    assert path.read_text(encoding="utf-8") == right
+    assert "nothing was written" in project.run("mivaa_schema", "freeze")
 
 
 @pytest.mark.parametrize("path", [*FILES.values(), *FROZEN], ids=name_of)
@@ -84,7 +94,7 @@ def test_everything_is_described(head_database: Database) -> None:
     assert len([item for item in found if item.kind == "policy"]) >= 28
 
 
-@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize("revision", FOLDERS)
 def test_each_revision_is_filled_in(revision: str) -> None:
     module = ScriptDirectory.from_config(alembic_config()).get_revision(revision).module
     assert module.__doc__
