@@ -86,7 +86,7 @@ def _add_check(check: Check) -> str:
     )
     left_off = (
         f"raise warning 'check {check.name} of {check.table} is left off: a row does not meet it'\n"
-        "  using hint = 'Mend the rows that preflight lists, then run mivaa-schema repair.';"
+        "  using hint = 'Mend the rows that mivaa-schema preflight lists, then add the check.';"
     )
     fails = f"exists (select from {check.table} where not ({check.condition}))"
     return when("not " + has_constraint(check.table, check.name), when(fails, left_off, add))

@@ -1,8 +1,7 @@
 -- A check of the platform's does not admit every value that we know.
 select format('constraint %I of %s', c.conname, e.relation), pg_get_constraintdef(c.oid),
   'a check that admits ' || missing.list || ' too',
-  'It stays as it is. To change it, drop it: ours comes with the next upgrade from base, or'
-    ' mivaa-schema repair.'
+  'It stays as it is. To have ours instead, drop it before the upgrade.'
 from {checks} as e
 join pg_catalog.pg_constraint c on c.conrelid = to_regclass(e.relation) and c.contype = 'c'
 join pg_catalog.pg_attribute a
