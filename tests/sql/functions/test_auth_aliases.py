@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import command
 
 from fixtures.calls import Refusal, call, refused
-from fixtures.clusters import MAJORS, SUPERUSER
+from fixtures.clusters import SUPERUSER
 from fixtures.databases import OWNER, Database
 from fixtures.people import Person, World
 
@@ -39,7 +39,7 @@ def open_auth(made: Database) -> None:
         connection.exec_driver_sql(f"grant create on schema auth to {OWNER}")
 
 
-@pytest.fixture(scope="module", params=MAJORS)
+@pytest.fixture(scope="module", params=[pytest.param(16, marks=pytest.mark.slow), 18])
 def opened(
     request: pytest.FixtureRequest,
     clone: Callable[[int, str], Database],

@@ -16,7 +16,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
 import mivaa_schema
-from fixtures.clusters import SUPERUSER
+from fixtures.clusters import SUPERUSER, both_majors
 from fixtures.databases import Database
 from fixtures.people import INACTIVE, ROLES, Person, World, acting, insert, named
 from fixtures.permission_matrix import (
@@ -34,6 +34,7 @@ from fixtures.permission_matrix import (
 WORLD = World()
 SQL = Path(mivaa_schema.__file__).parent / "sql"
 ANOTHER = "second_editor"
+ALONE = "alone"
 LABELS = {"nobody's": "nobody", "other workspace's": "owner_of_b", "no workspace's": "limbo"}
 TARGETS = {"to member": named("viewer"), "to former": named("removed"), "to nobody": None}
 
@@ -127,19 +128,25 @@ def widen(connection: Connection) -> None:
         )
 
 
+Planted = Callable[[int, str], Database]
+
+
 @pytest.fixture(scope="session")
-def planted(
-    clone: Callable[[int, str], Database], world_template: Callable[[int], str]
-) -> dict[str, Database]:
-    """The world with the rows above: as it is, and widened by somebody else's policies."""
-    made = {}
-    for name, change in (("alone", None), ("beside foreign policies", widen)):
-        made[name] = clone(18, world_template(18))
-        with made[name].superuser() as connection:
-            plant(connection)
-            if change:
-                change(connection)
-    return made
+def planted(clone: Callable[[int, str], Database], world_template: Callable[[int], str]) -> Planted:
+    """The world with the rows above: alone, or widened by somebody else's policies."""
+    made: dict[tuple[int, str], Database] = {}
+
+    def of(major: int, surroundings: str) -> Database:
+        key = (major, surroundings)
+        if key not in made:
+            made[key] = clone(major, world_template(major))
+            with made[key].superuser() as connection:
+                plant(connection)
+                if surroundings != ALONE:
+                    widen(connection)
+        return made[key]
+
+    return of
 
 
 @contextmanager
@@ -299,14 +306,15 @@ POLICIES = sorted(path.stem.replace(".", "_") for path in SQL.glob("policies/*.s
 TABLES = [(matrix, table) for matrix in MATRICES for table in matrix.tables]
 
 
-@pytest.mark.parametrize("surroundings", ["alone", "beside foreign policies"])
+@both_majors
+@pytest.mark.parametrize("surroundings", [ALONE, "beside foreign policies"])
 @pytest.mark.parametrize("asker", ASKERS, ids=lambda asker: asker.name)
 def test_everybody_may_do_what_the_matrix_says_and_nothing_else(
-    planted: dict[str, Database], asker: Asker, surroundings: str
+    planted: Planted, major: int, asker: Asker, surroundings: str
 ) -> None:
     wrong = []
     asked = 0
-    with asking(planted[surroundings], asker) as connection:
+    with asking(planted(major, surroundings), asker) as connection:
         for matrix, table in TABLES:
             for cell, expected, found in answers(connection, matrix, table, asker):
                 asked += 1
@@ -317,15 +325,13 @@ def test_everybody_may_do_what_the_matrix_says_and_nothing_else(
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_the_matrix_misses_each_policy_that_is_missing(
-    planted: dict[str, Database], policy: str
-) -> None:
+def test_the_matrix_misses_each_policy_that_is_missing(planted: Planted, policy: str) -> None:
     table = "public." + policy.rpartition("_")[0]
     matrix = next(matrix for matrix, its_table in TABLES if its_table == table)
     for asker in ASKERS:
         if asker.name not in ("owner", "viewer", "emperor"):
             continue
-        with asking_without(planted["alone"], policy, table, asker) as connection:
+        with asking_without(planted(18, ALONE), policy, table, asker) as connection:
             if any(
                 expected != found
                 for _, expected, found in answers(connection, matrix, table, asker)
