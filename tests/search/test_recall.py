@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from fixtures.clusters import both_majors
 from fixtures.library import BOTH, search
 from fixtures.people import as_user
 from fixtures.vectors import literal
@@ -22,7 +23,6 @@ FLOORS = {"50": 1.0, "200": 1.0, "1000": 0.99, "5000": 0.99, "real": 0.97}
 THROUGH_THE_INDEX = ("enable_sort = off", "enable_bitmapscan = off", "enable_seqscan = off")
 """Leaves the planner the vector index alone, also where it would rather sort a workspace."""
 
-both_majors = pytest.mark.parametrize("major", [pytest.param(16, marks=pytest.mark.slow), 18])
 both_functions = pytest.mark.parametrize("function", BOTH)
 
 
