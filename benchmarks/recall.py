@@ -40,9 +40,7 @@ def main() -> None:
         for function in FUNCTIONS:
             for tenant in tenants.looked_at():
                 with acting_for(engine, tenant) as connection:
-                    share, fewest = recall(
-                        connection, function, tenants, tenant, options.queries
-                    )
+                    share, fewest = recall(connection, function, tenants, tenant, options.queries)
                 goal = 1.0 if tenant.size <= 200 else 0.99
                 verdicts.at_least(f"{function}: recall@10 of {tenant.size}", goal, share)
                 if fewest < 10:

@@ -25,8 +25,9 @@ def statements(tenants: Tenants, tenant: Tenant) -> dict[str, tuple[float, Calla
     return {
         "document by id": (
             1.5,
-            lambda n: f"select id, title from public.documents where {here}"
-            f" and id = '{document(n)}'",
+            lambda n: (
+                f"select id, title from public.documents where {here} and id = '{document(n)}'"
+            ),
         ),
         "page of documents": (
             1.5,
@@ -34,8 +35,10 @@ def statements(tenants: Tenants, tenant: Tenant) -> dict[str, tuple[float, Calla
         ),
         "chunks of a document": (
             1.5,
-            lambda n: f"select id, content from public.document_chunks where {here}"
-            f" and document_id = '{document(n)}' order by chunk_index",
+            lambda n: (
+                f"select id, content from public.document_chunks where {here}"
+                f" and document_id = '{document(n)}' order by chunk_index"
+            ),
         ),
         "count of documents": (
             1.2,

@@ -95,17 +95,19 @@ def test_every_role_may_ask(library: Library, role: str) -> None:
 @both_majors
 @pytest.mark.parametrize("name", [*INACTIVE, "stranger"])
 def test_a_user_without_a_workspace_is_refused(library: Library, name: str) -> None:
-    with pytest.raises(exc.DBAPIError) as caught, as_user(
-        library.database, W.person(name)
-    ) as connection:
+    with (
+        pytest.raises(exc.DBAPIError) as caught,
+        as_user(library.database, W.person(name)) as connection,
+    ):
         progress(connection)
     assert Refusal.of(caught.value).state == "42501"
 
 
 @both_majors
 def test_anon_may_not_call_it(library: Library) -> None:
-    with acting(library.database, "anon") as connection, pytest.raises(
-        exc.ProgrammingError, match="permission denied"
+    with (
+        acting(library.database, "anon") as connection,
+        pytest.raises(exc.ProgrammingError, match="permission denied"),
     ):
         progress(connection)
 

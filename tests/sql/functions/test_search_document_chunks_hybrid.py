@@ -18,9 +18,7 @@ UNPUBLISH = sa.text("update public.documents set status = 'archived' where id = 
 
 @both_majors
 @pytest.mark.parametrize("with_legacy", [False, True])
-def test_only_chunks_of_the_given_documents_are_found(
-    library: Library, with_legacy: bool
-) -> None:
+def test_only_chunks_of_the_given_documents_are_found(library: Library, with_legacy: bool) -> None:
     shelf, query = library.halfway, library.queries[0]
     rows = [3, 8, 20, 21, 39]
     wanted = [row for row in shelf.nearest(query, 40) if row in rows]
@@ -35,9 +33,7 @@ def test_only_chunks_of_the_given_documents_are_found(
 
 
 def test_no_given_document_means_no_chunk(library: Library) -> None:
-    assert not library.others.search(
-        library.database, CHUNKS, library.queries[0], document_ids=[]
-    )
+    assert not library.others.search(library.database, CHUNKS, library.queries[0], document_ids=[])
 
 
 def test_documents_of_another_workspace_yield_nothing(library: Library) -> None:

@@ -288,9 +288,7 @@ def test_a_half_moved_workspace_answers_as_if_nothing_had_moved(
 ) -> None:
     shelf = library.halfway
     for query in library.queries:
-        hits = shelf.search(
-            library.database, function, query, query_embedding_legacy=legacy(query)
-        )
+        hits = shelf.search(library.database, function, query, query_embedding_legacy=legacy(query))
         rows = shelf.nearest(query)
         assert [hit.id for hit in hits] == shelf.ids(function, rows)
         assert [hit.embedding_version for hit in hits] == [
