@@ -65,6 +65,8 @@ CHECKS = tuple(
     )
     for table in TABLES
 )
+# A graph built with twice the candidates of the default: with the default one, recall@10 of a
+# workspace of 5,000 rows among 100,000 stays below .99, whatever the search does later.
 INDEXES = (
     # On the column itself, so that a plain ORDER BY embedding_v2 <=> $1 uses it.
     IndexDefinition(
@@ -72,6 +74,7 @@ INDEXES = (
         "public.documents",
         ("embedding_v2 vector_cosine_ops",),
         using="hnsw",
+        options={"ef_construction": "128"},
     ),
     # Chunks are many: half precision takes half the space and finds the same.
     IndexDefinition(
@@ -79,6 +82,7 @@ INDEXES = (
         "public.document_chunks",
         ("(embedding_v2::halfvec(768)) halfvec_cosine_ops",),
         using="hnsw",
+        options={"ef_construction": "128"},
     ),
 )
 COLUMNS = (

@@ -50,6 +50,7 @@ class Document(Identified, InWorkspace, Embedded, Base):
             "idx_documents_embedding_v2_cosine",
             "embedding_v2",
             postgresql_using="hnsw",
+            postgresql_with={"ef_construction": 128},
             postgresql_ops={"embedding_v2": "vector_cosine_ops"},
         ),
         {"comment": "Documents of the workspaces, each with an embedding of its whole."},

@@ -45,6 +45,7 @@ class DocumentChunk(Identified, InWorkspace, Embedded, Base):
             "idx_document_chunks_embedding_v2_cosine",
             text("(embedding_v2::halfvec(768)) halfvec_cosine_ops"),
             postgresql_using="hnsw",
+            postgresql_with={"ef_construction": 128},
         ),
         {"comment": "Passages of documents, each with its embedding: the unit of retrieval."},
     )

@@ -107,16 +107,16 @@ def test_a_table_under_other_maintenance_is_not_waited_for_and_not_claimed(
 
 
 @both_majors
-def test_healthy_tables_are_called_healthy(worlds: Worlds, major: int) -> None:
-    with rolled_back(worlds(major)) as connection:
+def test_healthy_tables_are_called_healthy(world_database: Database) -> None:
+    with rolled_back(world_database) as connection:
         rows = ask(connection, user("editor"), CALL, workspace=None)
     for operation in ("index_health", "table_bloat"):
         assert [row["status"] for row in of(rows, operation).values()] == ["OK"]
 
 
 @both_majors
-def test_an_invalid_index_is_named_with_its_remedy(worlds: Worlds, major: int) -> None:
-    with rolled_back(worlds(major)) as connection:
+def test_an_invalid_index_is_named_with_its_remedy(world_database: Database) -> None:
+    with rolled_back(world_database) as connection:
         connection.exec_driver_sql(
             "update pg_index set indisvalid = false"
             " where indexrelid = 'public.idx_documents_workspace_created'::regclass"
@@ -130,8 +130,8 @@ def test_an_invalid_index_is_named_with_its_remedy(worlds: Worlds, major: int) -
 
 
 @both_majors
-def test_an_index_that_costs_and_serves_nobody_is_named(worlds: Worlds, major: int) -> None:
-    with rolled_back(worlds(major)) as connection:
+def test_an_index_that_costs_and_serves_nobody_is_named(world_database: Database) -> None:
+    with rolled_back(world_database) as connection:
         connection.exec_driver_sql(
             "insert into public.pdf_documents (workspace_id, filename)"
             f" select '{W.a}', string_agg(md5(i || '/' || j), '') from generate_series(1, 800) i,"
