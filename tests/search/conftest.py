@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fixtures.databases import Database
-from fixtures.library import Shelf, drop_vector_indexes
+from fixtures.shelves import Shelf, drop_vector_indexes
 from fixtures.vectors import DIMENSIONS, Floats, clustered, near, projection, unit
 
 PASSAGES = Path(__file__).parents[1] / "data" / "passages" / "passages_384.f16"

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import exc
 from sqlalchemy.orm import Session
 
-from fixtures.library import CHUNKS, DOCUMENTS, legacy
 from fixtures.people import as_user
+from fixtures.shelves import CHUNKS, DOCUMENTS, legacy
 from mivaa_schema.search import FoundChunk, FoundDocument, search_chunks, search_documents
 
 if TYPE_CHECKING:

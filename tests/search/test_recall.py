@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fixtures.clusters import both_majors
-from fixtures.library import BOTH, search
 from fixtures.people import as_user
+from fixtures.shelves import BOTH, search
 from fixtures.vectors import literal
 
 if TYPE_CHECKING:

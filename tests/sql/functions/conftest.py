@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fixtures.databases import Database
-from fixtures.library import Shelf, legacy
+from fixtures.shelves import Shelf, legacy
 from fixtures.vectors import clustered, near
 
 STATUSES = ("active", "published", "draft", "archived", "deleted")

@@ -14,8 +14,8 @@ from sqlalchemy.engine import Connection
 from fixtures.calls import Refusal
 from fixtures.clusters import both_majors
 from fixtures.databases import Database
-from fixtures.library import BOTH
 from fixtures.people import INACTIVE, ROLES, World, acting, as_user
+from fixtures.shelves import BOTH
 
 if TYPE_CHECKING:
     from sql.functions.conftest import Library

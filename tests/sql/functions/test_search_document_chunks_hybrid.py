@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from fixtures.clusters import both_majors
-from fixtures.library import CHUNKS, DOCUMENTS, Shelf, legacy, search
+from fixtures.shelves import CHUNKS, DOCUMENTS, Shelf, legacy, search
 
 if TYPE_CHECKING:
     from sql.functions.conftest import Library

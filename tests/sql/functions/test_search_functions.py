@@ -11,8 +11,8 @@ from sqlalchemy import exc
 
 from fixtures.calls import Refusal
 from fixtures.clusters import both_majors
-from fixtures.library import BOTH, CHUNKS, DOCUMENTS, legacy, search
 from fixtures.people import INACTIVE, ROLES, Person, World, acting, as_user, named
+from fixtures.shelves import BOTH, CHUNKS, DOCUMENTS, legacy, search
 from fixtures.vectors import cosines, literal
 
 if TYPE_CHECKING:
