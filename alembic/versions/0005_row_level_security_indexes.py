@@ -38,9 +38,6 @@ INDEXES = (
     ),
     IndexDefinition("idx_workspaces_created_by", "public.workspaces", ("created_by",)),
     IndexDefinition(
-        "idx_documents_workspace_user", "public.documents", ("workspace_id", "user_id")
-    ),
-    IndexDefinition(
         "idx_document_chunks_document_id",
         "public.document_chunks",
         ("document_id", "chunk_index"),

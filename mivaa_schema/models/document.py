@@ -37,7 +37,6 @@ class Document(Identified, InWorkspace, Embedded, Base):
             name="embedding_migration_status",
         ),
         Index("documents_workspace_id_id_key", "workspace_id", "id", unique=True),
-        Index("idx_documents_workspace_user", "workspace_id", "user_id"),
         Index("idx_documents_workspace_created", "workspace_id", text("created_at DESC")),
         Index("idx_documents_workspace_updated", "workspace_id", text("updated_at DESC")),
         Index(

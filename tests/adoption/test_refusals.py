@@ -178,9 +178,9 @@ FAULTS = {
     ),
     "an index of another definition": Fault(
         "index_definition",
-        "create index idx_documents_workspace_user on public.documents (workspace_id)",
-        "public.idx_documents_workspace_user is btree (workspace_id); expected was an index of"
-        " public.documents, USING btree (workspace_id, user_id)",
+        "create index idx_documents_workspace_updated on public.documents (workspace_id)",
+        "public.idx_documents_workspace_updated is btree (workspace_id); expected was an index of"
+        " public.documents, USING btree (workspace_id, updated_at DESC)",
     ),
     "an index of another method": Fault(
         "index_definition",
@@ -211,8 +211,8 @@ FAULTS = {
     ),
     "a table under the name of an index": Fault(
         "index_definition",
-        "create table public.idx_documents_workspace_user (id int)",
-        "public.idx_documents_workspace_user is no index",
+        "create table public.idx_documents_workspace_updated (id int)",
+        "public.idx_documents_workspace_updated is no index",
     ),
     "rollback SQL of somebody else": Fault(
         "foreign_rollback",
@@ -340,7 +340,7 @@ def test_what_is_mended_is_adopted(existing_database: Database) -> None:
     run(
         existing_database,
         "alter policy documents_select on public.documents rename to documents_select_platform;"
-        "alter index public.idx_documents_workspace_user rename to idx_documents_workspace_old",
+        "alter index public.idx_documents_workspace_updated rename to idx_documents_workspace_old",
     )
     existing_database.upgrade()
 

@@ -65,15 +65,6 @@ $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'index' and identity = 'public.idx_documents_workspace_user') then
-    drop index if exists public.idx_documents_workspace_user;
-    delete from mivaa.ledger where kind = 'index' and identity = 'public.idx_documents_workspace_user';
-  end if;
-end
-$mivaa$;
-
-do $mivaa$
-begin
   if exists (select from mivaa.ledger where kind = 'index' and identity = 'public.idx_workspaces_created_by') then
     drop index if exists public.idx_workspaces_created_by;
     delete from mivaa.ledger where kind = 'index' and identity = 'public.idx_workspaces_created_by';
