@@ -15,7 +15,7 @@ from mivaa_schema.operations.sql import (
     text_array,
     when,
 )
-from mivaa_schema.operations.timeouts import patient
+from mivaa_schema.operations.timeouts import current, milliseconds, patient
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +111,11 @@ def validate(constraint: ForeignKey | Check) -> None:
     name, table = constraint.name, constraint.table
     if isinstance(constraint, Check):
         violation, outcome = "check_violation", "dropped again"
-        undo = f"alter table {table} drop constraint {name};\n" + forget(
-            "constraint", constraint.identity
-        )
+        # The scan may be waited for at length; a drop stops everybody while it waits.
+        undo = (
+            f"perform set_config('lock_timeout', '{milliseconds(current().lock)}', true);\n"
+            f"alter table {table} drop constraint {name};\n"
+        ) + forget("constraint", constraint.identity)
     else:
         violation, outcome, undo = "foreign_key_violation", "left NOT VALID", ""
     attempt = f"""\

@@ -31,9 +31,14 @@ def current() -> Timeouts:
     return configured if isinstance(configured, Timeouts) else Timeouts()
 
 
+def milliseconds(seconds: float) -> str:
+    """A waiting time as PostgreSQL reads it."""
+    return f"{round(seconds * 1000)}ms"
+
+
 def set_lock_timeout(seconds: float) -> str:
     """The statement that bounds every wait for a lock in this session."""
-    return f"set lock_timeout = '{round(seconds * 1000)}ms'"
+    return f"set lock_timeout = '{milliseconds(seconds)}'"
 
 
 @contextmanager

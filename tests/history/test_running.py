@@ -146,3 +146,39 @@ def test_phases_are_recorded_as_the_chain_goes(platform_database: Database) -> N
     }
     platform_database.downgrade("0004")
     assert tracked(platform_database)["rls_policies"] == ("rolled_back", None)
+
+
+def test_a_check_that_is_dropped_again_waits_no_longer_than_any_other_change(
+    platform_database: Database,
+) -> None:
+    platform_database.upgrade("0003")
+    with platform_database.owner() as connection:
+        connection.exec_driver_sql(
+            "insert into public.documents (workspace_id, status) values (gen_random_uuid(), 'lost')"
+        )
+        # As a run leaves it that was cut off between adding the check and validating it.
+        connection.exec_driver_sql(
+            "alter table public.documents add constraint documents_status_check"
+            " check (status in ('draft', 'active', 'published', 'archived', 'deleted')) not valid"
+        )
+        connection.exec_driver_sql(
+            "insert into mivaa.ledger (kind, identity)"
+            " values ('constraint', 'public.documents.documents_status_check')"
+        )
+    user = platform_database.engine().connect()
+    user.begin()
+    user.exec_driver_sql("select count(*) from public.documents")
+    timer = threading.Timer(8.0, user.close)
+    timer.start()
+    try:
+        with pytest.raises(CommandError, match="Revision 0004 gave way 2 times"):
+            platform_database.upgrade("0004", lock_timeout="0.05", lock_retries="1")
+    finally:
+        timer.cancel()
+        user.close()
+    platform_database.upgrade("0004")
+    with platform_database.owner() as connection:
+        left = connection.exec_driver_sql(
+            "select count(*) from pg_constraint where conname = 'documents_status_check'"
+        ).scalar_one()
+    assert left == 0
