@@ -253,3 +253,21 @@ def test_bad_rows_block_nothing_and_are_not_touched(existing_database: Database)
     run(existing_database, "update public.workspace_members set joined_at = joined_at")
     existing_database.downgrade()
     assert_same(before, existing_database.dump(), "downgrade to base")
+
+
+@both_majors
+def test_phases_that_roll_themselves_back_give_the_platform_back_too(
+    existing_database: Database,
+) -> None:
+    before = existing_database.dump()
+    existing_database.upgrade()
+    with existing_database.owner() as connection:
+        phases = connection.exec_driver_sql(
+            "select phase from public.migration_tracking order by started_at desc"
+        ).scalars()
+        for phase in phases.all():
+            connection.exec_driver_sql(
+                "select * from public.rollback_migration_phase('mivaa_integration', %s)", (phase,)
+            )
+    existing_database.downgrade()
+    assert existing_database.dump() == before
