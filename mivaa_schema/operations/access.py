@@ -9,7 +9,7 @@ from alembic import op
 from alembic_utils.pg_policy import PGPolicy
 
 from mivaa_schema.operations.entities import creation
-from mivaa_schema.operations.ledger import forget, record, recorded
+from mivaa_schema.operations.ledger import record, recorded, undo
 from mivaa_schema.operations.properties import (
     closing,
     enabling_row_security,
@@ -36,10 +36,7 @@ def drop_auth_aliases(aliases: Iterable[str]) -> None:
     run(
         block(
             "\n".join(
-                when(
-                    recorded("function", f"auth.{signature}"),
-                    f"drop function auth.{signature};\n" + forget("function", f"auth.{signature}"),
-                )
+                undo("function", f"auth.{signature}", f"drop function auth.{signature};")
                 for signature in reversed(list(aliases))
             )
         )
@@ -82,7 +79,7 @@ def release_member_rules(table: str, policies: Iterable[PGPolicy]) -> None:
     """Take our rules off again where they were put on, and give back the former privileges."""
     drop = "\n".join(f"drop policy {p.signature} on {p.on_entity};" for p in policies)
     revoke = f"revoke all on {table} from {EVERY_API_GRANTEE};"
-    run(block(when(recorded("rules", table), f"{drop}\n{revoke}\n{forget('rules', table)}")))
+    run(block(undo("rules", table, f"{drop}\n{revoke}")))
     restore_row_security(table)
     restore_grants(table)
 

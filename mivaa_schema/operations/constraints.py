@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mivaa_schema.operations.ledger import forget, record, recorded
+from mivaa_schema.operations.ledger import forget, record, recorded, undo
 from mivaa_schema.operations.sql import (
     block,
     columns_of_key,
@@ -137,6 +137,5 @@ end;"""
 
 def release_constraint(constraint: ForeignKey | Check) -> None:
     """Drop a constraint that the chain added."""
-    drop = f"alter table {constraint.table} drop constraint if exists {constraint.name};\n"
-    identity = constraint.identity
-    run(block(when(recorded("constraint", identity), drop + forget("constraint", identity))))
+    drop = f"alter table {constraint.table} drop constraint if exists {constraint.name};"
+    run(block(undo("constraint", constraint.identity, drop)))

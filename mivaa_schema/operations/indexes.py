@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from alembic import op
 
-from mivaa_schema.operations.ledger import forget, record, recorded
+from mivaa_schema.operations.ledger import record, undo
 from mivaa_schema.operations.sql import block, literal, run, when
 from mivaa_schema.operations.timeouts import patient
 
@@ -74,14 +74,7 @@ def adopt_index(index: IndexDefinition) -> None:
 
 def release_index(index: IndexDefinition) -> None:
     """Drop an index that the chain built; plainly, since a drop scans nothing."""
-    run(
-        block(
-            when(
-                recorded("index", index.identity),
-                f"drop index if exists {index.identity};\n" + forget("index", index.identity),
-            )
-        )
-    )
+    run(block(undo("index", index.identity, f"drop index if exists {index.identity};")))
 
 
 def restore_index(index: IndexDefinition) -> None:

@@ -7,7 +7,7 @@ was changed. An object without a row was there before us and is never dropped.
 
 from __future__ import annotations
 
-from mivaa_schema.operations.sql import EVERY_API_GRANTEE, literal, run
+from mivaa_schema.operations.sql import EVERY_API_GRANTEE, literal, run, when
 
 CREATE_LEDGER = """\
 create table mivaa.ledger (
@@ -47,6 +47,11 @@ def recorded(kind: str, identity: str) -> str:
 def forget(kind: str, identity: str) -> str:
     """Take the object off the ledger."""
     return f"delete from mivaa.ledger where {_row(kind, identity)};"
+
+
+def undo(kind: str, identity: str, statements: str) -> str:
+    """Take back what the chain created or changed, and take it off the ledger; else do nothing."""
+    return when(recorded(kind, identity), f"{statements}\n{forget(kind, identity)}")
 
 
 def _row(kind: str, identity: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mivaa_schema.operations.ledger import forget, record, recorded
+from mivaa_schema.operations.ledger import forget, record, undo
 from mivaa_schema.operations.sql import EVERY_API_GRANTEE, block, literal, run, when
 
 
@@ -27,8 +27,7 @@ def enabling_row_security(table: str) -> str:
 
 def restore_row_security(table: str) -> None:
     """Switch row-level security off again where it was off."""
-    disable = f"alter table {table} disable row level security;\n" + forget("row_security", table)
-    run(block(when(recorded("row_security", table), disable)))
+    run(block(undo("row_security", table, f"alter table {table} disable row level security;")))
 
 
 def close_relation(name: str) -> None:
@@ -163,8 +162,8 @@ def set_table_options(table: str, options: Mapping[str, str]) -> None:
 def reset_table_options(table: str, options: Sequence[str]) -> None:
     """Reset those storage parameters that the chain set."""
     for name in options:
-        change = f"alter table {table} reset ({name});\n" + forget("option", f"{table}.{name}")
-        run(block(when(recorded("option", f"{table}.{name}"), change)))
+        reset = f"alter table {table} reset ({name});"
+        run(block(undo("option", f"{table}.{name}", reset)))
 
 
 def _has_option(table: str, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.schema import Column, CreateTable, MetaData, PrimaryKeyConstraint, Table
 
-from mivaa_schema.operations.ledger import forget, record, recorded
+from mivaa_schema.operations.ledger import forget, record, recorded, undo
 from mivaa_schema.operations.sql import (
     DIALECT,
     EVERY_API_GRANTEE,
@@ -30,14 +30,7 @@ def adopt_vector_extension() -> None:
 
 def release_vector_extension() -> None:
     """Drop extension vector if the chain created it."""
-    run(
-        block(
-            when(
-                recorded("extension", "vector"),
-                "drop extension vector;\n" + forget("extension", "vector"),
-            )
-        )
-    )
+    run(block(undo("extension", "vector", "drop extension vector;")))
 
 
 def adopt_table(name: str, *columns: Column[object], comment: str) -> None:
@@ -108,8 +101,7 @@ def _add_column(table: str, column: Column[object]) -> str:
 
 
 def _drop_column(table: str, column: str) -> str:
-    drop = f"alter table {table} drop column {column};\n" + forget("column", f"{table}.{column}")
-    return when(recorded("column", f"{table}.{column}"), drop)
+    return undo("column", f"{table}.{column}", f"alter table {table} drop column {column};")
 
 
 def _column_comment(table: str, column: Column[object]) -> str:
