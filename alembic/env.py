@@ -68,7 +68,7 @@ def run_online(settings: Settings) -> None:
             **OPTIONS,
         )
         if migrations.command_of(context.get_context()) in migrations.MUTATING_COMMANDS:
-            with migrations.upgrade_lock(engine, settings.upgrade_wait):
+            with migrations.upgrade_lock(connection, settings.upgrade_wait):
                 change(settings, engine, connection)
         else:
             # Alembic would make its table even for a command that only reads.
@@ -97,6 +97,8 @@ def change(settings: Settings, engine: Engine, connection: Connection) -> None:
     if command == "upgrade":
         preflight.refuse_what_cannot_be_adopted(connection, lock_members=settings.lock_members)
     migrations.prepare_session(connection, migrations.timeouts(settings))
+    if command == "downgrade":
+        migrations.take_back_what_was_begun(connection, script)
     with migrations.records(connection, script, command):
         migrations.run_with_retries(
             engine,

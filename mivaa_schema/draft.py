@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from textwrap import indent, wrap
 
@@ -48,6 +49,9 @@ _TYPES = {
 _UNFILLED = """\
 # Nullable for now: {}. Rows that are there have nothing to put in;
 # fill them, then set not null in a revision of its own."""
+
+_LOCKING = frozenset({"table", "column", "constraint", "index", "trigger", "policy"})
+"""Kinds of objects whose change needs a strong lock on their table."""
 
 _WIDTH = 76
 """Characters of a piece of text, which leaves room for what stands around it."""
@@ -148,13 +152,9 @@ class Draft:
     def upgrade(self) -> str:
         """The body of ``upgrade()``."""
         lines = ["begin_phase(PHASE)"]
-        outside = False
-        for step in self._steps:
-            if step.up and step.outside and not outside:
-                lines.append("with op.get_context().autocommit_block():")
-            if step.up:
-                outside = step.outside
-                lines += [indent(line, "    ") for line in step.up] if outside else step.up
+        for outside, steps in groupby((s for s in self._steps if s.up), key=lambda s: s.outside):
+            inner = [line for step in steps for line in step.up]
+            lines += _within("resumable(revision)", inner) if outside else self._locked(inner)
         lines.append(f"complete_phase(PHASE, rollback_of(__file__, {self.revision!r}))")
         return indent("\n".join(lines), "    ").strip()
 
@@ -162,7 +162,18 @@ class Draft:
     def downgrade(self) -> str:
         """The body of ``downgrade()``."""
         lines = [line for step in reversed(self._steps) for line in step.down]
-        return indent("\n".join([*lines, "roll_back_phase(PHASE)"]), "    ").strip()
+        lines.append("roll_back_phase(PHASE)")
+        return indent("\n".join(self._locked(lines)), "    ").strip()
+
+    def _locked(self, lines: list[str]) -> list[str]:
+        """The lines under the locks of the tables that they are about, in one message."""
+        tables = sorted(
+            {c.item.table or c.item.name for c in self._changes if c.item.kind in _LOCKING}
+            - self._new
+        )
+        if not tables:
+            return lines
+        return _within(f"locked({', '.join(map(repr, tables))})", lines)
 
     @property
     def constants(self) -> str:
@@ -683,6 +694,10 @@ def _by_table(changes: Iterable[Change]) -> dict[str, list[Change]]:
 
 def _tuple(members: Iterable[str]) -> str:
     return "(\n" + "".join(f"    {member},\n" for member in members) + ")"
+
+
+def _within(context: str, lines: Iterable[str]) -> list[str]:
+    return [f"with {context}:", *(indent(line, "    ") for line in lines)]
 
 
 def _validated(constant: str) -> tuple[str, list[str]]:

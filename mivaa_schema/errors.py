@@ -219,6 +219,15 @@ class TooManyConnections(MivaaError):
     """
 
 
+class TransactionPooler(MivaaError):
+    """The address {server} leads through a transaction pooler: {reason}.
+    Behind one, a connection has no session of its own, so the lock that keeps upgrades apart and
+    the bounds of their waits would not hold. Nothing was changed. Use the direct address, or a
+    session pooler: {remedy}. If connections do keep their session there, say so with
+    `-x pooler=session` (or MIVAA_POOLER=session).
+    """
+
+
 class DatabaseFailed(MivaaError):
     """The database {server} refused a statement ({sqlstate}): {detail}"""
 
@@ -323,7 +332,7 @@ class UpgradeRunning(MivaaError):
 
 
 class LockNotAvailable(MivaaError):
-    """Revision {revision} gave way {attempts} times to users of its tables and is untouched. In the
+    """Revision {revision} gave way {attempts} times to users of its tables and is {state}. In the
     way: {blockers}.
     End those sessions or choose a quieter time, then run the same command again; or raise
     `-x lock_retries=` or `-x lock_timeout=`.
@@ -331,7 +340,7 @@ class LockNotAvailable(MivaaError):
 
 
 class RevisionFailed(MivaaError):
-    """Revision {revision} failed and was rolled back: {detail}
+    """Revision {revision} failed and is {state}: {detail}
     Mend the cause, then run the same command again: it goes on where it stopped.
     """
 
@@ -381,4 +390,70 @@ class NotDescribed(MivaaError):
 class NotDrafted(MivaaError):
     """The {item} has the type {type}, for which no draft is known.
     Write the revision by hand: `alembic revision -m "..."` gives it its form.
+    """
+
+
+# Repairs
+
+
+class UnknownRepair(MivaaError):
+    """There is no repair `{name}`. Known are: {known}.
+    `mivaa-schema repair` says how many rows each of them would mend.
+    """
+
+
+class RepairNeedsHead(MivaaError):
+    """The database is at {found}; repairs work at `{head}`, the last revision. Run
+    `alembic upgrade head` first: rows that are at fault do not stop it.
+    """
+
+
+class NotTableOwner(MivaaError):
+    """User `{user}` does not own {tables}, and only their owner sees and may mend every row.
+    Connect as `{owner}`. Nothing was changed.
+    """
+
+
+class RowSecurityForced(MivaaError):
+    """Row-level security hides rows of {tables} from their owner, so what is at fault cannot be
+    told. Switch that off: alter table {first} no force row level security. Nothing was changed.
+    """
+
+
+class RepairOptionRefused(MivaaError):
+    """`mivaa-schema repair {name}` takes no --{option}. Leave it away. Nothing was changed."""
+
+
+class MapRefused(MivaaError):
+    """`--map {pair}` fits no column that `{repair}` looks at: the value before the sign must be
+    unknown, and the one behind it known, to the same column. {columns}. Nothing was changed.
+    """
+
+
+class UnknownWorkspace(MivaaError):
+    """There is no workspace {workspace}. Name one that public.workspaces holds, or create it first.
+    Nothing was changed.
+    """
+
+
+class NothingMendable(MivaaError):
+    """`mivaa-schema repair {name}` can mend nothing of what it found as things are:
+      {reasons}
+    Nothing was changed.
+    """
+
+
+class RepairGaveWay(MivaaError):
+    """`mivaa-schema repair {name}` gave way {attempts} times to others at work on the same rows. In
+    the way: {blockers}.
+    Batches before stay mended. End those sessions or choose a quieter time, then run the same
+    command again: it goes on where it stopped.
+    """
+
+
+class RepairFailed(MivaaError):
+    """`mivaa-schema repair {name}` met a batch that the database refused, and took that one back:
+    {detail}
+    Batches before stay mended. Mend the cause, then run the same command again: it goes on where it
+    stopped.
     """

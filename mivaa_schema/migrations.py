@@ -22,6 +22,7 @@ from mivaa_schema.errors import (
 )
 from mivaa_schema.operations.timeouts import Timeouts, set_lock_timeout
 from mivaa_schema.operations.tracking import MIGRATION
+from mivaa_schema.operations.transactions import REVISION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,30 +67,36 @@ def timeouts(settings: Settings) -> Timeouts:
 
 
 @contextlib.contextmanager
-def upgrade_lock(engine: Engine, seconds: float) -> Iterator[None]:
+def upgrade_lock(connection: Connection, seconds: float) -> Iterator[None]:
     """Let one upgrade run at a time; a second one waits, at most so many seconds.
 
-    The lock is polled, on a connection of its own. A session that blocks in ``pg_advisory_lock``
-    holds a snapshot, and a concurrent index build of the first upgrade would wait for that
-    snapshot while the second upgrade waits for the lock. A session that dies frees the lock.
+    The lock is held by the session that does the work, so it lives exactly as long: whoever takes
+    it next finds nobody at work, even where a client was killed and its last statement still ran.
+    It is polled, with no transaction open in between. A session that blocks in
+    ``pg_advisory_lock`` holds a snapshot, and a concurrent index build of the first upgrade would
+    wait for that snapshot while the second upgrade waits for the lock.
 
     Raises:
         UpgradeRunning: If the lock is still held after that time.
     """
     deadline = time.monotonic() + seconds
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        key = {"key": UPGRADE_LOCK}
-        while not connection.execute(text("select pg_try_advisory_lock(:key)"), key).scalar_one():
-            if time.monotonic() >= deadline:
-                holder = connection.execute(text(_HOLDER), key).first()
-                pid, application = holder or ("unknown", "unknown")
-                raise UpgradeRunning(pid=pid, application=application, seconds=seconds)
-            time.sleep(_pause(1))
-        try:
-            yield
-        finally:
-            with contextlib.suppress(exc.DBAPIError):
-                connection.execute(text("select pg_advisory_unlock(:key)"), key)
+    key = {"key": UPGRADE_LOCK}
+    while not connection.execute(text("select pg_try_advisory_lock(:key)"), key).scalar_one():
+        holder = connection.execute(text(_HOLDER), key).first()
+        connection.rollback()
+        if time.monotonic() >= deadline:
+            pid, application = holder or ("unknown", "unknown")
+            raise UpgradeRunning(pid=pid, application=application, seconds=seconds)
+        time.sleep(_pause(1))
+    connection.commit()
+    try:
+        yield
+    finally:
+        # A session that is lost has lost its lock as well.
+        with contextlib.suppress(exc.SQLAlchemyError):
+            connection.rollback()
+            connection.execute(text("select pg_advisory_unlock(:key)"), key)
+            connection.commit()
 
 
 def check_revision_is_known(connection: Connection, script: ScriptDirectory) -> None:
@@ -116,20 +123,64 @@ def command_of(context: MigrationContext) -> str:
     return getattr(context._migrations_fn, "__name__", "")
 
 
-def revision_at_work(connection: Connection, script: ScriptDirectory, command: str) -> str:
-    """The revision that was being applied, or taken back, when a statement failed."""
+def begun_revision(connection: Connection, script: ScriptDirectory) -> str | None:
+    """The revision that a run was cut off in: begun, and not recorded yet."""
+    if connection.execute(text("select to_regclass('mivaa.ledger')")).scalar() is None:
+        return None
+    recorded = recorded_revisions(connection)
+    begun = connection.execute(
+        text("select identity from mivaa.ledger where kind = :kind"), {"kind": REVISION}
+    )
+    for name in begun.scalars():
+        revision = script.get_revision(name)
+        if revision and [revision.down_revision] == recorded:
+            return str(name)
+    return None
+
+
+def take_back_what_was_begun(connection: Connection, script: ScriptDirectory) -> None:
+    """Let a way down begin at the revision that a run was cut off in.
+
+    Such a revision has left tables, indexes or rules, but is not recorded, and Alembic would pass
+    it over. Its downgrade takes back whatever of it is there, so it is recorded first.
+    """
+    begun = begun_revision(connection, script)
+    if begun is not None:
+        logging.getLogger("alembic.runtime.migration").info(
+            "Revision %s was cut off in the middle; it is taken back first", begun
+        )
+        connection.execute(
+            text("update mivaa.alembic_version set version_num = :begun"), {"begun": begun}
+        )
+        connection.execute(
+            text("delete from mivaa.ledger where kind = :kind and identity = :begun"),
+            {"kind": REVISION, "begun": begun},
+        )
+    connection.commit()
+
+
+def revision_at_work(
+    connection: Connection, script: ScriptDirectory, command: str
+) -> tuple[str, str]:
+    """The revision in which a statement failed, and in which state that has left it."""
     try:
         connection.rollback()
         recorded = recorded_revisions(connection)
+        begun = begun_revision(connection, script)
         connection.rollback()
     except exc.DBAPIError:
-        return "at work (the connection is lost)"
+        return "at work", "in an unknown state, since the connection is lost"
     current = recorded[0] if recorded else None
+    if begun is not None:
+        return begun, (
+            "begun: the same command goes on with it, and "
+            f"`alembic downgrade {current}` takes back what of it is there"
+        )
     if command == "upgrade":
         for revision in script.walk_revisions():
             if revision.down_revision == current:
-                return revision.revision
-    return current or "base"
+                return revision.revision, "untouched"
+    return current or "base", "untouched"
 
 
 def prepare_session(connection: Connection, waiting: Timeouts) -> None:
@@ -146,6 +197,7 @@ def session_settings(waiting: Timeouts) -> list[str]:
         # A platform may end every statement after two minutes; an index build takes its time.
         "set statement_timeout = 0",
         "set idle_in_transaction_session_timeout = 0",
+        _NOTICE_A_DEAD_CLIENT,
         # "already exists, skipping" is what is wanted; a warning is not.
         "set client_min_messages = warning",
         "set search_path = public, extensions",
@@ -242,37 +294,55 @@ def _record_failure(
 def run_with_retries(
     engine: Engine,
     run: Callable[[], None],
-    at_work: Callable[[], str],
+    at_work: Callable[[], tuple[str, str]],
     retries: int,
 ) -> None:
     """Run the chain, and again whenever a lock was not to be had in time.
 
     A revision that gives way is rolled back whole and holds nothing while it pauses, so those who
-    queue behind it get on. Revisions that are done stay done; the next try goes on behind them.
+    queue behind it get on. Revisions that are done stay done; the next try goes on behind them,
+    and each revision has all of its tries.
 
     Args:
         engine: For a second connection, which looks who was in the way.
         run: Runs Alembic; it commits each revision.
-        at_work: Names the revision that is at work, for messages.
+        at_work: Names the revision that is at work, and says in which state it is.
         retries: How often to try again.
 
     Raises:
         LockNotAvailable: If the lock was not to be had within all tries.
         RevisionFailed: If a statement failed for another reason.
     """
-    for attempt in range(retries + 1):
+    revision, attempt = "", 0
+    while True:
         try:
             run()
         except exc.DBAPIError as error:
+            before = revision
+            revision, state = at_work()
             if getattr(error.orig, "pgcode", None) not in (_LOCK_NOT_AVAILABLE, _DEADLOCK_DETECTED):
-                raise RevisionFailed(revision=at_work(), detail=describe(error)) from error
-            if attempt == retries:
-                raise LockNotAvailable(
-                    revision=at_work(), attempts=attempt + 1, blockers=blockers(engine)
+                raise RevisionFailed(
+                    revision=revision, state=state, detail=describe(error)
                 ) from error
-            time.sleep(_pause(attempt))
+            attempt = attempt + 1 if revision == before else 1
+            if attempt > retries:
+                raise LockNotAvailable(
+                    revision=revision,
+                    attempts=attempt,
+                    state=state,
+                    blockers=_named_by_server(error) or blockers(engine),
+                ) from error
+            time.sleep(_pause(attempt - 1))
         else:
             return
+
+
+def _named_by_server(error: exc.DBAPIError) -> str | None:
+    """Whom ``mivaa.lock_tables`` found in its way; other waits for a lock name nobody."""
+    diagnosis: Any = getattr(error.orig, "diag", None)
+    if getattr(diagnosis, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+        return getattr(diagnosis, "message_detail", None)
+    return None
 
 
 def describe(error: exc.DBAPIError) -> str:
@@ -304,6 +374,17 @@ def _pause(attempt: int) -> float:
     longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**attempt)
     return random.uniform(longest / 2, longest)  # noqa: S311 - jitter, no secret
 
+
+# A server notices that its client was killed only when it has something to send, and an index build
+# has not for hours. Where the system cannot tell, the setting is refused, and left as it is.
+_NOTICE_A_DEAD_CLIENT = """\
+do $mivaa$
+begin
+  set client_connection_check_interval = '1s';
+exception when invalid_parameter_value then
+  null;
+end
+$mivaa$"""
 
 _HAS_TRACKING = "select to_regclass('public.migration_tracking')"
 

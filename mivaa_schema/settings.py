@@ -24,22 +24,28 @@ class Settings:
         url: the database's address as it was typed, or None for the embedded server. It can hold
             a password, so it is left out of the repr.
         home: folder of the embedded server.
-        lock_timeout: seconds that a statement waits for a table lock before it gives way.
-        lock_retries: how often such a statement is tried again.
+        lock_timeout: seconds that a change waits for the locks of its tables before it gives way.
+            Below the server's deadlock_timeout (1 s), so that in a deadlock it is never a user's
+            statement that is ended.
+        lock_retries: how often a revision that gave way is tried again; with its pauses, the
+            default lasts some four minutes.
         upgrade_wait: seconds to wait for another upgrade to end; 0 does not wait.
         build_timeout: seconds that an index build or a validation may take; 0 is no limit.
         lock_members: close `workspaces` and `workspace_members` of an adopted platform too.
+        pooler: what stands before the server: `direct` or `session` are believed, `transaction` is
+            refused where an upgrade needs a session; `auto` finds out.
         entities: `skip` leaves functions, policies and triggers out of autogenerate.
 
     """
 
     url: str | None = field(default=None, repr=False)
     home: Path = Path(".mivaa")
-    lock_timeout: float = 2.0
-    lock_retries: int = 30
+    lock_timeout: float = 0.5
+    lock_retries: int = 60
     upgrade_wait: float = 600.0
     build_timeout: float = 14_400.0
     lock_members: bool = False
+    pooler: str = "auto"
     entities: str = "include"
 
     @classmethod
@@ -114,10 +120,13 @@ def _yes_or_no(text: str) -> bool:
     return words[text.lower()]
 
 
-def _entities(text: str) -> str:
-    if text not in ("include", "skip"):
-        raise ValueError
-    return text
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError
+        return text
+
+    return read
 
 
 # name -> environment variable, reader, what is expected
@@ -137,5 +146,10 @@ _READERS: dict[str, tuple[str, Callable[[str], Any], str]] = {
         f"seconds from 0 (no limit) to {_LONGEST:.0f}",
     ),
     "lock_members": ("MIVAA_LOCK_MEMBERS", _yes_or_no, "yes or no"),
-    "entities": ("MIVAA_ENTITIES", _entities, "include or skip"),
+    "pooler": (
+        "MIVAA_POOLER",
+        _one_of("auto", "direct", "session", "transaction"),
+        "auto, direct, session or transaction",
+    ),
+    "entities": ("MIVAA_ENTITIES", _one_of("include", "skip"), "include or skip"),
 }

@@ -17,18 +17,33 @@ from pgvector.sqlalchemy import VECTOR
 from sqlalchemy.dialects.postgresql import JSONB
 
 from mivaa_schema.operations import (
+    FrozenSQL,
     adopt_table,
     adopt_vector_extension,
+    create_functions,
     create_ledger,
+    drop_functions,
     drop_ledger,
+    in_one_message,
+    locked,
     release_table,
     release_vector_extension,
+    run,
 )
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+
+SQL = FrozenSQL(__file__)
+LOCKING = SQL.function("mivaa.lock_tables")
+TABLES = (
+    "public.workspaces",
+    "public.workspace_members",
+    "public.documents",
+    "public.document_chunks",
+)
 
 
 def primary_key() -> sa.Column[object]:
@@ -81,6 +96,13 @@ def timestamps() -> tuple[sa.Column[object], ...]:
 def upgrade() -> None:
     create_ledger()
     adopt_vector_extension()
+    create_functions(LOCKING)
+    run(*SQL.statements("comments.sql"))
+    with in_one_message():
+        adopt_platform_tables()
+
+
+def adopt_platform_tables() -> None:
     adopt_table(
         "public.workspaces",
         primary_key(),
@@ -157,40 +179,44 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    release_table(
-        "public.document_chunks",
-        "workspace_id",
-        "document_id",
-        "chunk_index",
-        "content",
-        "page_number",
-        "token_count",
-        "metadata",
-        "embedding",
-        "created_at",
-        "updated_at",
-    )
-    release_table(
-        "public.documents",
-        "workspace_id",
-        "user_id",
-        "title",
-        "content",
-        "status",
-        "metadata",
-        "embedding",
-        "created_at",
-        "updated_at",
-    )
-    release_table(
-        "public.workspace_members",
-        "workspace_id",
-        "user_id",
-        "role",
-        "status",
-        "created_at",
-        "updated_at",
-    )
-    release_table("public.workspaces", "name", "created_by", "settings", "created_at", "updated_at")
+    with locked(*TABLES):
+        release_table(
+            "public.document_chunks",
+            "workspace_id",
+            "document_id",
+            "chunk_index",
+            "content",
+            "page_number",
+            "token_count",
+            "metadata",
+            "embedding",
+            "created_at",
+            "updated_at",
+        )
+        release_table(
+            "public.documents",
+            "workspace_id",
+            "user_id",
+            "title",
+            "content",
+            "status",
+            "metadata",
+            "embedding",
+            "created_at",
+            "updated_at",
+        )
+        release_table(
+            "public.workspace_members",
+            "workspace_id",
+            "user_id",
+            "role",
+            "status",
+            "created_at",
+            "updated_at",
+        )
+        release_table(
+            "public.workspaces", "name", "created_by", "settings", "created_at", "updated_at"
+        )
     release_vector_extension()
+    drop_functions(LOCKING)
     drop_ledger()

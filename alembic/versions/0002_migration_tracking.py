@@ -12,7 +12,6 @@ Revises: 0001
 """
 
 import sqlalchemy as sa
-from alembic import op
 
 from mivaa_schema.operations import (
     Check,
@@ -24,15 +23,17 @@ from mivaa_schema.operations import (
     adopt_index,
     adopt_table,
     close_relation,
-    create_functions,
     drop_functions,
     drop_records,
     enable_row_security,
+    locked,
     release_constraint,
     release_index,
     release_table,
+    replace_functions,
     restore_grants,
     restore_row_security,
+    resumable,
     run,
     validate,
 )
@@ -108,32 +109,33 @@ def upgrade() -> None:
     # At once, and not with the other tables: its owner executes what stands in it.
     close_relation(TABLE)
     enable_row_security(TABLE)
-    adopt_check(STATUS)
-    adopt_foreign_key(CREATED_BY)
-    with op.get_context().autocommit_block():
+    with resumable(revision):
+        adopt_check(STATUS)
+        adopt_foreign_key(CREATED_BY)
         validate(STATUS)
         validate(CREATED_BY)
         adopt_index(ONE_A_PHASE)
-    create_functions(*FUNCTIONS)
+    replace_functions(*FUNCTIONS)
     run(*SQL.statements("comments.sql"))
 
 
 def downgrade() -> None:
-    drop_functions(*FUNCTIONS)
-    drop_records()
-    release_index(ONE_A_PHASE)
-    release_constraint(CREATED_BY)
-    release_constraint(STATUS)
-    restore_row_security(TABLE)
-    restore_grants(TABLE)
-    release_table(
-        TABLE,
-        "migration_name",
-        "phase",
-        "status",
-        "started_at",
-        "completed_at",
-        "error_message",
-        "rollback_sql",
-        "created_by",
-    )
+    with locked(TABLE):
+        drop_functions(*FUNCTIONS)
+        drop_records()
+        release_index(ONE_A_PHASE)
+        release_constraint(CREATED_BY)
+        release_constraint(STATUS)
+        restore_row_security(TABLE)
+        restore_grants(TABLE)
+        release_table(
+            TABLE,
+            "migration_name",
+            "phase",
+            "status",
+            "started_at",
+            "completed_at",
+            "error_message",
+            "rollback_sql",
+            "created_by",
+        )

@@ -14,7 +14,6 @@ Revises: 0003
 """
 
 import sqlalchemy as sa
-from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 from mivaa_schema.operations import (
@@ -34,10 +33,12 @@ from mivaa_schema.operations import (
     drop_functions,
     drop_triggers,
     fill_chunk_workspaces,
+    locked,
     release_constraint,
     release_index,
     release_table,
     replace_functions,
+    resumable,
     roll_back_phase,
     rollback_of,
     run,
@@ -76,8 +77,11 @@ UPDATED_AT = (
     SQL.trigger("processed_documents.updated_at"),
 )
 
+MEMBER_TABLES = ("public.workspaces", "public.workspace_members")
 WORKSPACE_TABLES = ("documents", "document_chunks", "pdf_documents", "processed_documents")
 """Tables whose rows belong to a workspace, and each of which has a key that holds it."""
+
+ALL_TABLES = (*MEMBER_TABLES, *(f"public.{table}" for table in WORKSPACE_TABLES))
 
 WORKSPACE_KEYS = tuple(
     IndexDefinition(
@@ -255,6 +259,31 @@ def last_columns() -> tuple[sa.Column[object], ...]:
 
 def upgrade() -> None:
     begin_phase(PHASE)
+    replace_functions(*FUNCTIONS)
+    with locked(*ALL_TABLES, mode="share row exclusive"):
+        adopt_extraction_tables()
+        create_triggers(*RULES)
+    with resumable(revision):
+        fill_chunk_workspaces()
+        for index in (*WORKSPACE_KEYS, ONE_MEMBERSHIP):
+            adopt_index(index)
+        # Each in a transaction of its own: the next one waits for its table with nothing held.
+        for key in FOREIGN_KEYS:
+            adopt_foreign_key(key)
+        for check in CHECKS:
+            adopt_check(check)
+        for check in WORKSPACE_PRESENT:
+            adopt_not_null(check, "workspace_id")
+        for constraint in (*FOREIGN_KEYS, *CHECKS, *WORKSPACE_PRESENT):
+            validate(constraint)
+        analyze("public.workspace_members", *(f"public.{table}" for table in WORKSPACE_TABLES))
+    with locked(*ALL_TABLES, mode="share row exclusive"):
+        create_triggers(*UPDATED_AT)
+    run(*SQL.statements("comments.sql"))
+    complete_phase(PHASE, rollback_of(__file__, "0004"))
+
+
+def adopt_extraction_tables() -> None:
     adopt_table(
         "public.pdf_documents",
         *first_columns(),
@@ -285,63 +314,45 @@ def upgrade() -> None:
         *last_columns(),
         comment="Results of extraction, between a PDF file and the document made of it.",
     )
-    replace_functions(*FUNCTIONS)
-    create_triggers(*RULES)
-    with op.get_context().autocommit_block():
-        fill_chunk_workspaces()
-        for index in (*WORKSPACE_KEYS, ONE_MEMBERSHIP):
-            adopt_index(index)
-        # Each in a transaction of its own: the next one waits for its table with nothing held.
-        for key in FOREIGN_KEYS:
-            adopt_foreign_key(key)
-        for check in CHECKS:
-            adopt_check(check)
-        for check in WORKSPACE_PRESENT:
-            adopt_not_null(check, "workspace_id")
-        for constraint in (*FOREIGN_KEYS, *CHECKS, *WORKSPACE_PRESENT):
-            validate(constraint)
-        analyze("public.workspace_members", *(f"public.{table}" for table in WORKSPACE_TABLES))
-    create_triggers(*UPDATED_AT)
-    run(*SQL.statements("comments.sql"))
-    complete_phase(PHASE, rollback_of(__file__, "0004"))
 
 
 def downgrade() -> None:
-    roll_back_phase(PHASE)
-    for constraint in reversed((*FOREIGN_KEYS, *CHECKS, *WORKSPACE_PRESENT)):
-        release_constraint(constraint)
-    for index in reversed((*WORKSPACE_KEYS, ONE_MEMBERSHIP)):
-        release_index(index)
-    drop_triggers(*RULES, *UPDATED_AT)
-    drop_functions(*FUNCTIONS)
-    release_table(
-        "public.processed_documents",
-        "workspace_id",
-        "user_id",
-        "pdf_document_id",
-        "document_id",
-        "content",
-        "markdown",
-        "processing_started_at",
-        "processing_completed_at",
-        "status",
-        "error_message",
-        "metadata",
-        "created_at",
-        "updated_at",
-    )
-    release_table(
-        "public.pdf_documents",
-        "workspace_id",
-        "user_id",
-        "filename",
-        "storage_path",
-        "content_hash",
-        "page_count",
-        "file_size",
-        "status",
-        "error_message",
-        "metadata",
-        "created_at",
-        "updated_at",
-    )
+    with locked(*ALL_TABLES):
+        roll_back_phase(PHASE)
+        for constraint in reversed((*FOREIGN_KEYS, *CHECKS, *WORKSPACE_PRESENT)):
+            release_constraint(constraint)
+        for index in reversed((*WORKSPACE_KEYS, ONE_MEMBERSHIP)):
+            release_index(index)
+        drop_triggers(*RULES, *UPDATED_AT)
+        drop_functions(*FUNCTIONS)
+        release_table(
+            "public.processed_documents",
+            "workspace_id",
+            "user_id",
+            "pdf_document_id",
+            "document_id",
+            "content",
+            "markdown",
+            "processing_started_at",
+            "processing_completed_at",
+            "status",
+            "error_message",
+            "metadata",
+            "created_at",
+            "updated_at",
+        )
+        release_table(
+            "public.pdf_documents",
+            "workspace_id",
+            "user_id",
+            "filename",
+            "storage_path",
+            "content_hash",
+            "page_count",
+            "file_size",
+            "status",
+            "error_message",
+            "metadata",
+            "created_at",
+            "updated_at",
+        )

@@ -13,14 +13,14 @@ Revision ID: 0005
 Revises: 0004
 """
 
-from alembic import op
-
 from mivaa_schema.operations import (
     IndexDefinition,
     adopt_index,
     analyze,
     begin_phase,
+    locked,
     release_index,
+    resumable,
     roll_back_phase,
 )
 
@@ -61,17 +61,25 @@ INDEXES = (
         "idx_processed_documents_document_id", "public.processed_documents", ("document_id",)
     ),
 )
+TABLES = (
+    "public.workspaces",
+    "public.workspace_members",
+    "public.document_chunks",
+    "public.pdf_documents",
+    "public.processed_documents",
+)
 
 
 def upgrade() -> None:
     begin_phase(PHASE)
-    with op.get_context().autocommit_block():
+    with resumable(revision):
         for index in INDEXES:
             adopt_index(index)
-        analyze(*dict.fromkeys(index.table for index in INDEXES))
+        analyze(*TABLES)
 
 
 def downgrade() -> None:
-    for index in reversed(INDEXES):
-        release_index(index)
-    roll_back_phase(PHASE)
+    with locked(*TABLES):
+        for index in reversed(INDEXES):
+            release_index(index)
+        roll_back_phase(PHASE)

@@ -14,7 +14,6 @@ Revises: 0006
 """
 
 import sqlalchemy as sa
-from alembic import op
 from pgvector.sqlalchemy import VECTOR
 
 from mivaa_schema.operations import (
@@ -28,11 +27,13 @@ from mivaa_schema.operations import (
     create_triggers,
     drop_functions,
     drop_triggers,
+    locked,
     release_columns,
     release_constraint,
     release_index,
     replace_functions,
     restore_column_storage,
+    resumable,
     roll_back_phase,
     run,
     set_column_storage,
@@ -118,13 +119,14 @@ def columns() -> tuple[sa.Column[object], ...]:
 
 def upgrade() -> None:
     begin_phase(PHASE)
-    for table in TABLES:
-        adopt_columns(table, *columns())
-        set_column_storage(table, "embedding_v2", "plain")
     replace_functions(*FUNCTIONS)
-    create_triggers(*TRIGGERS)
+    with locked(*TABLES):
+        for table in TABLES:
+            adopt_columns(table, *columns())
+            set_column_storage(table, "embedding_v2", "plain")
+        create_triggers(*TRIGGERS)
     run(*SQL.statements("comments.sql"))
-    with op.get_context().autocommit_block():
+    with resumable(revision):
         for check in CHECKS:
             adopt_check(check)
         for check in CHECKS:
@@ -134,13 +136,14 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for index in reversed(INDEXES):
-        release_index(index)
-    for check in reversed(CHECKS):
-        release_constraint(check)
-    drop_triggers(*TRIGGERS)
-    drop_functions(*FUNCTIONS)
-    for table in reversed(TABLES):
-        restore_column_storage(table, "embedding_v2")
-        release_columns(table, *COLUMNS)
-    roll_back_phase(PHASE)
+    with locked(*TABLES):
+        for index in reversed(INDEXES):
+            release_index(index)
+        for check in reversed(CHECKS):
+            release_constraint(check)
+        drop_triggers(*TRIGGERS)
+        drop_functions(*FUNCTIONS)
+        for table in reversed(TABLES):
+            restore_column_storage(table, "embedding_v2")
+            release_columns(table, *COLUMNS)
+        roll_back_phase(PHASE)

@@ -12,15 +12,15 @@ Revision ID: 0009
 Revises: 0008
 """
 
-from alembic import op
-
 from mivaa_schema.operations import (
     IndexDefinition,
     adopt_index,
     analyze,
     begin_phase,
+    locked,
     release_index,
     reset_table_options,
+    resumable,
     roll_back_phase,
     set_table_options,
 )
@@ -59,15 +59,16 @@ def upgrade() -> None:
     begin_phase(PHASE)
     for table, options in OPTIONS.items():
         set_table_options(table, options)
-    with op.get_context().autocommit_block():
+    with resumable(revision):
         for index in INDEXES:
             adopt_index(index)
         analyze(*OPTIONS)
 
 
 def downgrade() -> None:
-    for index in reversed(INDEXES):
-        release_index(index)
-    for table, options in OPTIONS.items():
-        reset_table_options(table, tuple(options))
-    roll_back_phase(PHASE)
+    with locked(*OPTIONS):
+        for index in reversed(INDEXES):
+            release_index(index)
+        for table, options in OPTIONS.items():
+            reset_table_options(table, tuple(options))
+        roll_back_phase(PHASE)

@@ -7,11 +7,11 @@ the database is taken by the database, in an anonymous block.
 
 from mivaa_schema.operations.access import (
     about,
-    adopt_member_rules,
+    adopt_rules,
     create_auth_aliases,
     drop_auth_aliases,
     grant_auth_aliases,
-    release_member_rules,
+    release_rules,
     revocations,
     revoke_auth_aliases,
 )
@@ -41,6 +41,7 @@ from mivaa_schema.operations.indexes import (
     restore_index,
 )
 from mivaa_schema.operations.ledger import create_ledger, drop_ledger
+from mivaa_schema.operations.locks import locked
 from mivaa_schema.operations.maintenance import analyze, fill_chunk_workspaces
 from mivaa_schema.operations.properties import (
     close_relation,
@@ -52,7 +53,7 @@ from mivaa_schema.operations.properties import (
     set_column_storage,
     set_table_options,
 )
-from mivaa_schema.operations.sql import run
+from mivaa_schema.operations.sql import in_one_message, run
 from mivaa_schema.operations.tables import (
     adopt_columns,
     adopt_table,
@@ -69,6 +70,7 @@ from mivaa_schema.operations.tracking import (
     require_completed,
     roll_back_phase,
 )
+from mivaa_schema.operations.transactions import resumable
 
 __all__ = [
     "Check",
@@ -80,8 +82,8 @@ __all__ = [
     "adopt_columns",
     "adopt_foreign_key",
     "adopt_index",
-    "adopt_member_rules",
     "adopt_not_null",
+    "adopt_rules",
     "adopt_table",
     "adopt_vector_extension",
     "analyze",
@@ -102,10 +104,12 @@ __all__ = [
     "enable_row_security",
     "fill_chunk_workspaces",
     "grant_auth_aliases",
+    "in_one_message",
+    "locked",
     "release_columns",
     "release_constraint",
     "release_index",
-    "release_member_rules",
+    "release_rules",
     "release_table",
     "release_vector_extension",
     "reopen_phase",
@@ -116,6 +120,7 @@ __all__ = [
     "restore_grants",
     "restore_index",
     "restore_row_security",
+    "resumable",
     "revocations",
     "revoke_auth_aliases",
     "roll_back_phase",

@@ -53,29 +53,37 @@ def revoke_auth_aliases(aliases: Iterable[str], roles: str) -> None:
     run(block("\n".join(_on_alias(alias, "revoke", f"from {roles}") for alias in aliases)))
 
 
-def adopt_member_rules(table: str, policies: Iterable[PGPolicy], extras: Iterable[str]) -> None:
-    """Put our rules on a table that every permission rests on.
+def adopt_rules(
+    table: str, policies: Iterable[PGPolicy], extras: Iterable[str], *, rests_on_it: bool = False
+) -> None:
+    """Put our rules on a table: nothing but them decides from then on who sees and writes it.
 
-    On a table that the chain created, always. On the platform's own table only if the run says
-    ``-x lock_members=yes``: the platform may manage its members under rules of its own.
+    Privileges are taken from everybody, row-level security is switched on, policies are created
+    and privileges granted, all in one block; the table is to be locked before.
 
     Args:
         table: Qualified name.
         policies: Policies to create.
         extras: Grants and comments that belong to them.
+        rests_on_it: Every permission rests on this table. The platform may manage it under rules
+            of its own, so its own table is left alone unless the run says
+            ``-x lock_members=yes``; one that the chain created gets our rules in any case.
     """
-    lock = str(bool(op.get_context().opts.get("mivaa_lock_members"))).lower()
     rules = [
-        when("not " + recorded("table", table), closing(table) + enabling_row_security(table)),
+        closing(table),
+        enabling_row_security(table),
         *(creation(policy) + ";" for policy in policies),
         *(statement + ";" for statement in extras),
         record("rules", table),
     ]
-    ours = f"{recorded('table', table)} or {lock}"
-    run(block(when(ours, "\n".join(rules))))
+    text = "\n".join(rules)
+    if rests_on_it:
+        lock = str(bool(op.get_context().opts.get("mivaa_lock_members"))).lower()
+        text = when(f"{recorded('table', table)} or {lock}", text)
+    run(block(text))
 
 
-def release_member_rules(table: str, policies: Iterable[PGPolicy]) -> None:
+def release_rules(table: str, policies: Iterable[PGPolicy]) -> None:
     """Take our rules off again where they were put on, and give back the former privileges."""
     drop = "\n".join(f"drop policy {p.signature} on {p.on_entity};" for p in policies)
     revoke = f"revoke all on {table} from {EVERY_API_GRANTEE};"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mivaa_schema.operations.ledger import forget, record, recorded, undo
+from mivaa_schema.operations.locks import locking
 from mivaa_schema.operations.sql import (
     block,
     columns_of_key,
@@ -61,7 +62,11 @@ def adopt_foreign_key(key: ForeignKey) -> None:
         f" and c.confrelid = {literal(key.references)}::regclass"
         f" and {columns_of_key('c.conkey', 'c.conrelid')} = {text_array(key.columns)})"
     )
+    # The table that is referred to may be the platform's, which is not ours to lock: the key itself
+    # does, within what is left of the time.
+    ours = [t for t in (key.references, key.table) if not t.startswith("auth.")]
     add = (
+        f"perform {locking(*ours, mode='share row exclusive')};\n"
         f"alter table {key.table} add constraint {key.name}"
         f" foreign key ({', '.join(key.columns)})"
         f" references {key.references} ({', '.join(key.referenced_columns)})"
@@ -81,6 +86,7 @@ def adopt_check(check: Check) -> None:
 
 def _add_check(check: Check) -> str:
     add = (
+        f"perform {locking(check.table)};\n"
         f"alter table {check.table} add constraint {check.name}"
         f" check ({check.condition}) not valid;\n" + record("constraint", check.identity)
     )
@@ -114,6 +120,7 @@ def validate(constraint: ForeignKey | Check) -> None:
         # The scan may be waited for at length; a drop stops everybody while it waits.
         undo = (
             f"perform set_config('lock_timeout', '{milliseconds(current().lock)}', true);\n"
+            f"perform {locking(table)};\n"
             f"alter table {table} drop constraint {name};\n"
         ) + forget("constraint", constraint.identity)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from alembic import op
 from alembic_utils.pg_function import PGFunction
 from alembic_utils.pg_policy import PGPolicy
 from alembic_utils.pg_trigger import PGTrigger
@@ -35,7 +34,7 @@ def create_functions(*functions: PGFunction) -> None:
     """Create functions, in this order, executable by their owner alone until they are granted."""
     load_vector()
     for function in functions:
-        op.create_entity(function)  # type: ignore[attr-defined]
+        run(creation(function))
         run(f"revoke all on function {qualified_function(function)} from {EVERY_API_GRANTEE}")
 
 
@@ -43,14 +42,14 @@ def replace_functions(*functions: PGFunction) -> None:
     """Create or replace functions; for a revision that may run again after it was cut off."""
     load_vector()
     for function in functions:
-        op.replace_entity(function)  # type: ignore[attr-defined]
+        run(creation(function).replace("CREATE FUNCTION", "create or replace function", 1))
         run(f"revoke all on function {qualified_function(function)} from {EVERY_API_GRANTEE}")
 
 
 def drop_functions(*functions: PGFunction) -> None:
-    """Drop functions, last created first."""
+    """Drop functions, last created first; a run that was cut off may not have reached all."""
     for function in reversed(functions):
-        run(f"drop function {qualified_function(function)}")
+        run(f"drop function if exists {qualified_function(function)}")
 
 
 def create_triggers(*triggers: PGTrigger) -> None:
@@ -60,15 +59,15 @@ def create_triggers(*triggers: PGTrigger) -> None:
 
 
 def drop_triggers(*triggers: PGTrigger) -> None:
-    """Drop triggers, last created first."""
+    """Drop triggers, last created first; a run that was cut off may not have reached all."""
     for trigger in reversed(triggers):
-        run(f"drop trigger {trigger.signature} on {trigger.on_entity}")
+        run(f"drop trigger if exists {trigger.signature} on {trigger.on_entity}")
 
 
 def create_policies(*policies: PGPolicy) -> None:
     """Create policies, in this order."""
     for policy in policies:
-        op.create_entity(policy)  # type: ignore[attr-defined]
+        run(creation(policy))
 
 
 def drop_policies(*policies: PGPolicy) -> None:
@@ -77,8 +76,8 @@ def drop_policies(*policies: PGPolicy) -> None:
         run(f"drop policy {policy.signature} on {policy.on_entity}")
 
 
-def creation(entity: PGTrigger | PGPolicy) -> str:
-    """The statement that creates a trigger or a policy."""
+def creation(entity: PGFunction | PGTrigger | PGPolicy) -> str:
+    """The statement that creates a function, a trigger or a policy."""
     return str(entity.to_sql_statement_create()).strip()  # type: ignore[no-untyped-call]
 
 

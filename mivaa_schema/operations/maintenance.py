@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from mivaa_schema.operations.ledger import recorded
 from mivaa_schema.operations.sql import block, run, when
+from mivaa_schema.operations.timeouts import patient
 
 BATCH = 1000
 """Rows a transaction: enough to be quick, few enough that nobody waits long for a row."""
 
 
 def analyze(*tables: str) -> None:
-    """Let the planner see the tables as they are; must stand in an autocommit block."""
-    for table in tables:
-        run(f"analyze {table}")
+    """Let the planner see the tables as they are; must stand in an autocommit block.
+
+    It stops nobody, so it may wait until autovacuum has given way.
+    """
+    with patient():
+        for table in tables:
+            run(f"analyze {table}")
 
 
 def fill_chunk_workspaces() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mivaa_schema.operations.ledger import forget, record, undo
+from mivaa_schema.operations.locks import locking
 from mivaa_schema.operations.sql import EVERY_API_GRANTEE, block, literal, run, when
 
 
@@ -153,8 +154,12 @@ end if;"""
 def set_table_options(table: str, options: Mapping[str, str]) -> None:
     """Set storage parameters of a table that nobody has set, and remember which."""
     for name, value in options.items():
-        change = f"alter table {table} set ({name} = {value});\n" + record(
-            "option", f"{table}.{name}"
+        change = "\n".join(
+            (
+                f"perform {locking(table, mode='share update exclusive')};",
+                f"alter table {table} set ({name} = {value});",
+                record("option", f"{table}.{name}"),
+            )
         )
         run(block(when("not " + _has_option(table, name), change)))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from textwrap import indent
 
 from alembic import op
@@ -17,6 +19,9 @@ EVERY_API_GRANTEE = ", ".join(("public", *API_ROLES))
 DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
+_message: ContextVar[list[str] | None] = ContextVar("message", default=None)
+
+
 def run(*statements: str) -> None:
     """Send statements exactly as they stand; offline, print them exactly so.
 
@@ -24,6 +29,10 @@ def run(*statements: str) -> None:
     does so differently online and offline. What a database administrator reads in the offline
     script must be what the online run sends, to the letter.
     """
+    collected = _message.get()
+    if collected is not None:
+        collected.extend(statements)
+        return
     context = op.get_context()
     for statement in statements:
         if context.as_sql:
@@ -31,6 +40,24 @@ def run(*statements: str) -> None:
         else:
             assert context.connection is not None  # noqa: S101 - Alembic's own invariant online
             context.connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+
+@contextmanager
+def in_one_message() -> Iterator[None]:
+    """Collect what is run inside of the block and send it as a whole; offline, print it.
+
+    A message of several statements is one transaction even where none is open.
+    """
+    if _message.get() is not None:
+        yield
+        return
+    statements: list[str] = []
+    token = _message.set(statements)
+    try:
+        yield
+    finally:
+        _message.reset(token)
+    run(*statements if op.get_context().as_sql else [";\n".join(statements)])
 
 
 def block(body: str, declare: str = "") -> str:

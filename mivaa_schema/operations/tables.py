@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy.schema import Column, CreateTable, MetaData, PrimaryKeyConstraint, Table
 
 from mivaa_schema.operations.ledger import forget, record, recorded, undo
+from mivaa_schema.operations.locks import locking
 from mivaa_schema.operations.sql import (
     DIALECT,
     EVERY_API_GRANTEE,
@@ -63,8 +66,8 @@ def adopt_table(name: str, *columns: Column[object], comment: str) -> None:
         f"revoke all on {name} from {EVERY_API_GRANTEE};",
         record("table", name),
     ]
-    add = [_add_column(name, column) for column in table.columns if not column.primary_key]
-    run(block(when(f"to_regclass({literal(name)}) is null", "\n".join(create), "\n".join(add))))
+    add = _add_columns(name, [column for column in table.columns if not column.primary_key])
+    run(block(when(f"to_regclass({literal(name)}) is null", "\n".join(create), add)))
 
 
 def release_table(name: str, *columns: str) -> None:
@@ -81,12 +84,19 @@ def release_table(name: str, *columns: str) -> None:
 
 def adopt_columns(table: str, *columns: Column[object]) -> None:
     """Add those of the columns that the table lacks, each nullable or with a constant default."""
-    run(block("\n".join(_add_column(table, column) for column in columns)))
+    run(block(_add_columns(table, columns)))
 
 
 def release_columns(table: str, *columns: str) -> None:
     """Drop those of the columns that the chain added."""
     run(block("\n".join(_drop_column(table, column) for column in reversed(columns))))
+
+
+def _add_columns(table: str, columns: Sequence[Column[object]]) -> str:
+    """Lock the table only where something is missing, and for all of it once."""
+    missing = "\n  or ".join("not " + has_column(table, column.name) for column in columns)
+    lock = when(missing, f"perform {locking(table)};")
+    return "\n".join((lock, *(_add_column(table, column) for column in columns)))
 
 
 def _add_column(table: str, column: Column[object]) -> str:

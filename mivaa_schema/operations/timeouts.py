@@ -21,8 +21,8 @@ class Timeouts:
             nobody, so it may be long.
     """
 
-    lock: float = 2.0
-    build: float = 3600.0
+    lock: float = 0.5
+    build: float = 14_400.0
 
 
 def current() -> Timeouts:

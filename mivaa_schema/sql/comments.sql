@@ -1,4 +1,6 @@
 -- What functions, triggers and policies are for. Comments of tables and columns stand in the models.
+comment on function mivaa.lock_tables(text, text[]) is
+  'Locks tables for a change so that nobody waits long; for the owner of the tables.';
 comment on function public.mark_migration_complete(text, text, text) is
   'Records that a phase of a migration is complete; for the owner of the tables.';
 comment on function public.rollback_migration_phase(text, text) is
@@ -19,6 +21,8 @@ comment on function mivaa.active_workspace_ids() is
   'All workspaces in which the user of this request is an active member.';
 comment on function mivaa.resolve_workspace(uuid, text) is
   'The workspace that a function works on; an error where the caller may not.';
+comment on function mivaa.custom_access_token_hook(jsonb) is
+  'For Supabase Auth: puts the workspace of the user into a new token.';
 comment on function mivaa.is_colleague(uuid) is
   'Whether a user is an active member of the workspace of this request.';
 comment on function mivaa.touch_updated_at() is 'Trigger: keeps updated_at.';
@@ -174,7 +178,10 @@ comment on policy workspaces_access on public.workspaces is
   'Admits whoever is a user; the restrictive policy decides the rest.';
 comment on policy workspaces_isolation on public.workspaces is
   'Workspaces in which the user is an active member; users change none.';
+comment on policy workspaces_delete on public.workspaces is 'Users delete none.';
 comment on policy workspace_members_access on public.workspace_members is
   'Admits whoever is a user; the restrictive policy decides the rest.';
 comment on policy workspace_members_isolation on public.workspace_members is
   'The memberships of the user; users change none.';
+comment on policy workspace_members_delete on public.workspace_members is
+  'Users delete none.';

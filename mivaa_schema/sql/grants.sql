@@ -1,5 +1,13 @@
 -- Everything that is granted. What is not here is not granted: nothing to PUBLIC, nothing to anon,
 -- and to the API roles on a table never more than these four privileges.
+-- The schema and the token hook for Supabase Auth, whose role a platform may lack; and nobody else.
+do $mivaa$ begin
+  if exists (select from pg_catalog.pg_roles where rolname = 'supabase_auth_admin')
+  then grant usage on schema mivaa to supabase_auth_admin; end if; end $mivaa$;
+do $mivaa$ begin
+  if exists (select from pg_catalog.pg_roles where rolname = 'supabase_auth_admin')
+  then grant execute on function mivaa.custom_access_token_hook(jsonb)
+  to supabase_auth_admin; end if; end $mivaa$;
 grant usage on schema mivaa to authenticated, service_role;
 grant execute on function mivaa.json_setting(text) to authenticated, service_role;
 grant execute on function mivaa.uuid_or_null(text) to authenticated, service_role;

@@ -1,5 +1,7 @@
 -- Running downgrade 0001 -> 
 
+select mivaa.lock_tables('access exclusive', 'public.workspaces', 'public.workspace_members', 'public.documents', 'public.document_chunks');
+
 do $mivaa$
 begin
   if exists (select from mivaa.ledger where kind = 'table' and identity = 'public.document_chunks') then
@@ -168,6 +170,8 @@ begin
   end if;
 end
 $mivaa$;
+
+drop function if exists mivaa.lock_tables(lock_mode text, variadic table_names text[]);
 
 drop table mivaa.ledger;
 

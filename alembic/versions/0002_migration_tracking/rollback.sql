@@ -1,8 +1,10 @@
 -- Running downgrade 0002 -> 0001
 
-drop function public.rollback_migration_phase(migration_name_param text, phase_param text);
+select mivaa.lock_tables('access exclusive', 'public.migration_tracking');
 
-drop function public.mark_migration_complete(migration_name_param text, phase_param text, rollback_sql_param text);
+drop function if exists public.rollback_migration_phase(migration_name_param text, phase_param text);
+
+drop function if exists public.mark_migration_complete(migration_name_param text, phase_param text, rollback_sql_param text);
 
 delete from public.migration_tracking where migration_name = 'mivaa_integration';
 

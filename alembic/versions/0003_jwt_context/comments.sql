@@ -16,3 +16,5 @@ comment on function mivaa.is_colleague(uuid) is
   'Whether a user is an active member of the workspace of this request.';
 comment on function mivaa.resolve_workspace(uuid, text) is
   'The workspace that a function works on; an error where the caller may not.';
+comment on function mivaa.custom_access_token_hook(jsonb) is
+  'For Supabase Auth: puts the workspace of the user into a new token.';

@@ -20,24 +20,30 @@ begin
 end
 $mivaa$;
 
-drop function mivaa.resolve_workspace(workspace_id_param uuid, permission_name text);
+drop function if exists mivaa.custom_access_token_hook(event jsonb);
 
-drop function mivaa.is_colleague(colleague_id uuid);
+drop function if exists mivaa.resolve_workspace(workspace_id_param uuid, permission_name text);
 
-drop function mivaa.active_workspace_ids();
+drop function if exists mivaa.is_colleague(colleague_id uuid);
 
-drop function mivaa.has_permission(permission_name text);
+drop function if exists mivaa.active_workspace_ids();
 
-drop function mivaa.get_user_role();
+drop function if exists mivaa.has_permission(permission_name text);
 
-drop function mivaa.get_workspace_id();
+drop function if exists mivaa.get_user_role();
 
-drop function mivaa.active_membership(out workspace_id uuid, out member_role text);
+drop function if exists mivaa.get_workspace_id();
 
-drop function mivaa.user_id();
+drop function if exists mivaa.active_membership(out workspace_id uuid, out member_role text);
 
-drop function mivaa.uuid_or_null(candidate text);
+drop function if exists mivaa.user_id();
 
-drop function mivaa.json_setting(setting_name text);
+drop function if exists mivaa.uuid_or_null(candidate text);
+
+drop function if exists mivaa.json_setting(setting_name text);
+
+do $mivaa$ begin
+  if exists (select from pg_catalog.pg_roles where rolname = 'supabase_auth_admin')
+  then revoke usage on schema mivaa from supabase_auth_admin; end if; end $mivaa$;
 
 UPDATE mivaa.alembic_version SET version_num='0002' WHERE mivaa.alembic_version.version_num = '0003';

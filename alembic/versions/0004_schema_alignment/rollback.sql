@@ -1,5 +1,7 @@
 -- Running downgrade 0004 -> 0003
 
+select mivaa.lock_tables('access exclusive', 'public.workspaces', 'public.workspace_members', 'public.documents', 'public.document_chunks', 'public.pdf_documents', 'public.processed_documents');
+
 update public.migration_tracking set status = 'rolled_back', completed_at = null
 where migration_name = 'mivaa_integration' and phase = 'schema_alignment';
 
@@ -246,39 +248,39 @@ begin
 end
 $mivaa$;
 
-drop trigger zz_mivaa_updated_at on public.processed_documents;
+drop trigger if exists zz_mivaa_updated_at on public.processed_documents;
 
-drop trigger zz_mivaa_updated_at on public.pdf_documents;
+drop trigger if exists zz_mivaa_updated_at on public.pdf_documents;
 
-drop trigger zz_mivaa_updated_at on public.document_chunks;
+drop trigger if exists zz_mivaa_updated_at on public.document_chunks;
 
-drop trigger zz_mivaa_updated_at on public.documents;
+drop trigger if exists zz_mivaa_updated_at on public.documents;
 
-drop trigger zz_mivaa_updated_at on public.workspace_members;
+drop trigger if exists zz_mivaa_updated_at on public.workspace_members;
 
-drop trigger zz_mivaa_updated_at on public.workspaces;
+drop trigger if exists zz_mivaa_updated_at on public.workspaces;
 
-drop trigger zz_mivaa_row_owner on public.processed_documents;
+drop trigger if exists zz_mivaa_row_owner on public.processed_documents;
 
-drop trigger zz_mivaa_workspace_required on public.processed_documents;
+drop trigger if exists zz_mivaa_workspace_required on public.processed_documents;
 
-drop trigger zz_mivaa_row_owner on public.pdf_documents;
+drop trigger if exists zz_mivaa_row_owner on public.pdf_documents;
 
-drop trigger zz_mivaa_workspace_required on public.pdf_documents;
+drop trigger if exists zz_mivaa_workspace_required on public.pdf_documents;
 
-drop trigger zz_mivaa_workspace on public.document_chunks;
+drop trigger if exists zz_mivaa_workspace on public.document_chunks;
 
-drop trigger zz_mivaa_row_owner on public.documents;
+drop trigger if exists zz_mivaa_row_owner on public.documents;
 
-drop trigger zz_mivaa_workspace_required on public.documents;
+drop trigger if exists zz_mivaa_workspace_required on public.documents;
 
-drop function mivaa.check_row_owner();
+drop function if exists mivaa.check_row_owner();
 
-drop function mivaa.fill_chunk_workspace();
+drop function if exists mivaa.fill_chunk_workspace();
 
-drop function mivaa.require_workspace();
+drop function if exists mivaa.require_workspace();
 
-drop function mivaa.touch_updated_at();
+drop function if exists mivaa.touch_updated_at();
 
 do $mivaa$
 begin

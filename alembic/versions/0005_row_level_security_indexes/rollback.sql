@@ -1,5 +1,7 @@
 -- Running downgrade 0005 -> 0004
 
+select mivaa.lock_tables('access exclusive', 'public.workspaces', 'public.workspace_members', 'public.document_chunks', 'public.pdf_documents', 'public.processed_documents');
+
 do $mivaa$
 begin
   if exists (select from mivaa.ledger where kind = 'index' and identity = 'public.idx_processed_documents_document_id') then

@@ -46,7 +46,10 @@ comment on policy workspaces_access on public.workspaces is
   'Admits whoever is a user; the restrictive policy decides the rest.';
 comment on policy workspaces_isolation on public.workspaces is
   'Workspaces in which the user is an active member; users change none.';
+comment on policy workspaces_delete on public.workspaces is 'Users delete none.';
 comment on policy workspace_members_access on public.workspace_members is
   'Admits whoever is a user; the restrictive policy decides the rest.';
 comment on policy workspace_members_isolation on public.workspace_members is
   'The memberships of the user; users change none.';
+comment on policy workspace_members_delete on public.workspace_members is
+  'Users delete none.';

@@ -1,5 +1,7 @@
 -- Running downgrade 0007 -> 0006
 
+select mivaa.lock_tables('access exclusive', 'public.documents', 'public.document_chunks');
+
 do $mivaa$
 begin
   if exists (select from mivaa.ledger where kind = 'index' and identity = 'public.idx_document_chunks_embedding_v2_cosine') then
@@ -36,23 +38,23 @@ begin
 end
 $mivaa$;
 
-drop trigger zz_mivaa_updated_at_kept on public.document_chunks;
+drop trigger if exists zz_mivaa_updated_at_kept on public.document_chunks;
 
-drop trigger zz_mivaa_embedding_completed on public.document_chunks;
+drop trigger if exists zz_mivaa_embedding_completed on public.document_chunks;
 
-drop trigger zz_mivaa_embedding_reset on public.document_chunks;
+drop trigger if exists zz_mivaa_embedding_reset on public.document_chunks;
 
-drop trigger zz_mivaa_updated_at_kept on public.documents;
+drop trigger if exists zz_mivaa_updated_at_kept on public.documents;
 
-drop trigger zz_mivaa_embedding_completed on public.documents;
+drop trigger if exists zz_mivaa_embedding_completed on public.documents;
 
-drop trigger zz_mivaa_embedding_reset on public.documents;
+drop trigger if exists zz_mivaa_embedding_reset on public.documents;
 
-drop function mivaa.complete_embedding_status();
+drop function if exists mivaa.complete_embedding_status();
 
-drop function mivaa.reset_embedding_status();
+drop function if exists mivaa.reset_embedding_status();
 
-drop function mivaa.keep_updated_at();
+drop function if exists mivaa.keep_updated_at();
 
 do $mivaa$
 declare

@@ -1,5 +1,7 @@
 -- Running downgrade 0009 -> 0008
 
+select mivaa.lock_tables('access exclusive', 'public.documents', 'public.document_chunks');
+
 do $mivaa$
 begin
   if exists (select from mivaa.ledger where kind = 'index' and identity = 'public.idx_documents_user_created') then

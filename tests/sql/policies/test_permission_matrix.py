@@ -324,14 +324,20 @@ def test_everybody_may_do_what_the_matrix_says_and_nothing_else(
     assert not wrong, f"{asker.name}:\n" + "\n".join(wrong)
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-def test_the_matrix_misses_each_policy_that_is_missing(planted: Planted, policy: str) -> None:
+# Where users have no privilege to delete, only a test that grants it can see what guards beyond.
+BEYOND_PRIVILEGES = {"workspaces_delete", "workspace_members_delete"}
+
+
+@pytest.mark.parametrize("policy", [p for p in POLICIES if p not in BEYOND_PRIVILEGES])
+def test_the_matrix_misses_each_policy_that_is_missing(
+    planted: Planted, major: int, policy: str
+) -> None:
     table = "public." + policy.rpartition("_")[0]
     matrix = next(matrix for matrix, its_table in TABLES if its_table == table)
     for asker in ASKERS:
         if asker.name not in ("owner", "viewer", "emperor"):
             continue
-        with asking_without(planted(18, ALONE), policy, table, asker) as connection:
+        with asking_without(planted(major, ALONE), policy, table, asker) as connection:
             if any(
                 expected != found
                 for _, expected, found in answers(connection, matrix, table, asker)

@@ -71,6 +71,24 @@ def test_grants_to_everybody_let_no_user_write_a_membership(
     assert generous.exec_driver_sql("delete from public.workspaces").rowcount == 0
 
 
+@pytest.mark.parametrize("table", ["workspaces", "workspace_members"])
+def test_even_a_permissive_policy_and_the_privilege_let_nobody_delete_a_membership(
+    generous: Connection, world: World, table: str
+) -> None:
+    generous.exec_driver_sql(
+        f"create policy tidy_up on public.{table} for delete to authenticated using (true)"
+    )
+    delete = f"delete from public.{table}"
+    generous.exec_driver_sql("savepoint guarded")
+    become(generous, "authenticated", world.person("owner"))
+    assert generous.exec_driver_sql(delete).rowcount == 0
+    # The policy alone is what keeps them.
+    generous.exec_driver_sql("rollback to savepoint guarded")
+    generous.exec_driver_sql(f"drop policy {table}_delete on public.{table}")
+    become(generous, "authenticated", world.person("owner"))
+    assert generous.exec_driver_sql(delete).rowcount > 0
+
+
 def test_grants_to_everybody_keep_the_rollback_sql_closed(
     generous: Connection, world: World
 ) -> None:

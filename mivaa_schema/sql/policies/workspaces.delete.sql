@@ -1,0 +1,2 @@
+create policy workspaces_delete on public.workspaces as restrictive for delete to authenticated
+using (false);
