@@ -252,7 +252,10 @@ def properties(function: PGFunction) -> str:
     rights = "its owner" if "security definer" in head else "its caller"
     name = f"{function.schema}.{function.signature.partition('(')[0]}"
     granted = [g for g in grants() if re.search(rf"\bfunction {re.escape(name)}\(", g)]
-    callers = granted[0].rpartition(" to ")[2] if granted else "nobody but the owner"
+    # A grant to a role that a platform may lack stands in a block, and ends with a semicolon there.
+    callers = (
+        granted[0].rpartition(" to ")[2].partition(";")[0] if granted else "nobody but the owner"
+    )
     if "returns trigger" in head:
         callers = "triggers"
     return f"{volatility.capitalize()}, with the rights of {rights}; called by {callers}."
