@@ -25,7 +25,7 @@ update public.document_chunks c set embedding_v2 = d.embedding_v2
   from public.documents d where d.id = c.document_id and c.chunk_index <= 3;
 """
 
-QUERY = "(select array_agg(sin(i)) from generate_series(1, 768) i)::extensions.vector(768)"
+QUERY = "(select array_agg(sin(i)) from generate_series(1, 768) i)::vector(768)"
 
 CALLS = {
     "search_documents_hybrid": (

@@ -50,8 +50,8 @@ class Place:
 
 
 @pytest.fixture
-def place(servers) -> Iterator[Place]:
-    server = servers(18)
+def place(servers, major) -> Iterator[Place]:
+    server = servers(major)
     name = f"place_{os.getpid()}_{next(NUMBERS)}"
     Place(server, "postgres").run(f"create database {name}")
     yield Place(server, name)

@@ -114,11 +114,11 @@ def enter(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_entrypoint_brings_a_plain_database_to_its_head(servers: Servers) -> None:
-    janitor: DatabaseJanitor = janitor_of(servers, 18, f"docker_{os.getpid()}", None)
+def test_the_entrypoint_brings_a_plain_database_to_its_head(servers: Servers, major: int) -> None:
+    janitor: DatabaseJanitor = janitor_of(servers, major, f"docker_{os.getpid()}", None)
     janitor.init()
     try:
-        database = Database(servers, 18, janitor.dbname)
+        database = Database(servers, major, janitor.dbname)
         done = enter(DATABASE_URL=database.url(SUPERUSER))
         assert done.returncode == 0, done.stderr
         assert "installed: " in done.stdout

@@ -83,7 +83,7 @@ def index_yields(crowd: Crowd, name: str, count: int, *settings: str) -> int:
     """How many documents the index alone yields for the first query."""
     shelf = crowd.shelves[name]
     with as_user(crowd.database, shelf.reader) as connection:
-        connection.exec_driver_sql("select '[1]'::extensions.vector")
+        connection.exec_driver_sql("select '[1]'::vector")
         for setting in (*settings, "hnsw.iterative_scan = relaxed_order", "hnsw.ef_search = 200"):
             connection.exec_driver_sql(f"set local {setting}")
         found = connection.execute(

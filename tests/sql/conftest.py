@@ -19,9 +19,9 @@ def worlds(
     shared_world: Database,
 ) -> Worlds:
     """A shared world of a major version; for reading, or for changes that are rolled back."""
-    made = {18: shared_world}
+    made = {shared_world.major: shared_world}
 
-    def of(major: int) -> Database:
+    def of(major: int = shared_world.major) -> Database:
         if major not in made:
             made[major] = clone(major, world_template(major))
         return made[major]

@@ -56,9 +56,9 @@ def test_a_membership_that_is_not_active_is_none(worlds: Worlds, major: int, sta
 def test_claiming_a_foreign_workspace_is_none_and_no_way_back_to_the_own(
     worlds: Worlds, name: str
 ) -> None:
-    assert membership(worlds(18), Person(name), workspace_id=A) == NONE
-    assert membership(worlds(18), Person(name), workspace_id=NO_MEMBER) == NONE
-    assert membership(worlds(18), Person(name), headers={"x-workspace-id": A}) == NONE
+    assert membership(worlds(), Person(name), workspace_id=A) == NONE
+    assert membership(worlds(), Person(name), workspace_id=NO_MEMBER) == NONE
+    assert membership(worlds(), Person(name), headers={"x-workspace-id": A}) == NONE
 
 
 @both_majors
@@ -131,7 +131,7 @@ def test_without_a_user_there_is_no_membership_and_no_error(
 
 def test_a_role_in_the_token_counts_for_nothing(worlds: Worlds) -> None:
     claimed = {"user_role": "owner", "app_metadata": {"role": "owner", "workspace_role": "owner"}}
-    assert membership(worlds(18), Person("viewer"), **claimed) == f"({A},viewer)"
+    assert membership(worlds(), Person("viewer"), **claimed) == f"({A},viewer)"
 
 
 def test_a_membership_that_is_revoked_ends_at_the_next_statement(
@@ -164,7 +164,7 @@ def test_a_second_membership_ends_the_default(world_database: Database, world: W
 def test_a_request_leaves_nothing_behind_for_the_next_one_on_its_connection(
     worlds: Worlds,
 ) -> None:
-    with worlds(18).engine("authenticator").connect() as connection:
+    with worlds().engine("authenticator").connect() as connection:
         for claims, expected in (
             (claims_of(BOTH, workspace_id=A), EDITOR_OF_A),
             (None, NONE),

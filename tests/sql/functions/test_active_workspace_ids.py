@@ -23,13 +23,13 @@ def test_it_lists_all_of_them_whatever_the_token_claims(worlds: Worlds, major: i
 
 @pytest.mark.parametrize("name", ["invited", "suspended", "removed", "stranger"])
 def test_memberships_that_are_not_active_do_not_count(worlds: Worlds, name: str) -> None:
-    assert call(worlds(18), IDS, claims=Person(name, W.a).claims) == []
+    assert call(worlds(), IDS, claims=Person(name, W.a).claims) == []
 
 
 @pytest.mark.parametrize("claims", [None, "", "{", {"sub": "no uuid"}], ids=repr)
 def test_without_a_user_the_list_is_empty(worlds: Worlds, claims: Any) -> None:
-    assert call(worlds(18), IDS, claims=claims) == []
+    assert call(worlds(), IDS, claims=claims) == []
 
 
 def test_anon_cannot_ask(worlds: Worlds) -> None:
-    assert refused(worlds(18), IDS, role="anon").state == "42501"
+    assert refused(worlds(), IDS, role="anon").state == "42501"

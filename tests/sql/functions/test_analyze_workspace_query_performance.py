@@ -82,7 +82,7 @@ def test_the_figures_are_of_the_own_workspace(worlds: Worlds, major: int) -> Non
 
 
 def test_without_an_argument_it_is_the_workspace_of_the_request(worlds: Worlds) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         found = analyze(connection, user("viewer"), None)
         assert found["document_page"]["rows_per_call"] == 9
 
@@ -165,7 +165,7 @@ def test_who_has_no_workspace_is_refused(worlds: Worlds, major: int, asker: Aske
 def test_another_workspace_is_refused_whether_it_exists_or_not(
     worlds: Worlds, workspace: object
 ) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         refused = refusal(connection, user("owner"), CALL, workspace=workspace)
     assert refused.state == "42501"
     assert refused.message == f"workspace {workspace} is not the workspace of this request"
@@ -187,7 +187,7 @@ def test_roles_that_see_everything_must_name_a_workspace_that_exists(
 
 
 def test_anon_cannot_ask(worlds: Worlds) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         refused = refusal(connection, ANON, CALL, workspace=W.a)
     assert refused.state == "42501"
     assert "permission denied for function" in refused.message
@@ -199,14 +199,14 @@ def test_anon_cannot_ask(worlds: Worlds) -> None:
 def test_what_serves_those_who_see_everything_is_closed_to_users(
     worlds: Worlds, entrance: str
 ) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         refused = refusal(connection, user("owner"), entrance)
     assert refused.state == "42501"
     assert "permission denied for function" in refused.message
 
 
 def test_the_probe_itself_shows_a_user_nothing_of_another_workspace(worlds: Worlds) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         rows = ask(connection, user("owner"), f"mivaa.probe_workspace('{W.b}')")
     counted = {row["query_type"]: row["rows_per_call"] for row in rows}
     assert counted["document_page"] == 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 import sqlalchemy as sa
 from alembic import command
 
 from fixtures.calls import Refusal, call, refused
-from fixtures.clusters import SUPERUSER
+from fixtures.clusters import SUPERUSER, both_majors
 from fixtures.databases import OWNER, Database
 from fixtures.people import Person, World
 
@@ -39,20 +40,29 @@ def open_auth(made: Database) -> None:
         connection.exec_driver_sql(f"grant create on schema auth to {OWNER}")
 
 
-@pytest.fixture(scope="module", params=[pytest.param(16, marks=pytest.mark.slow), 18])
-def opened(
-    request: pytest.FixtureRequest,
-    clone: Callable[[int, str], Database],
-    platform_template: Callable[[int], str],
-) -> Database:
+@pytest.fixture(scope="module")
+def opened_on(
+    clone: Callable[[int, str], Database], platform_template: Callable[[int], str]
+) -> Callable[[int], Database]:
     """A platform whose schema auth is open to the owner of the tables, with people."""
-    made = clone(request.param, platform_template(request.param))
-    open_auth(made)
-    made.upgrade()
-    W.create(made)
-    return made
+
+    @cache
+    def of(major: int) -> Database:
+        made = clone(major, platform_template(major))
+        open_auth(made)
+        made.upgrade()
+        W.create(made)
+        return made
+
+    return of
 
 
+@pytest.fixture
+def opened(major: int, opened_on: Callable[[int], Database]) -> Database:
+    return opened_on(major)
+
+
+@both_majors
 def test_they_are_made_and_recorded_where_auth_is_open(opened: Database) -> None:
     assert tuple(found(opened)) == ALIASES
     assert recorded(opened) == len(ALIASES)
@@ -63,6 +73,7 @@ def test_they_are_not_made_where_auth_is_closed(shared_world: Database) -> None:
     assert recorded(shared_world) == 0
 
 
+@both_majors
 @pytest.mark.parametrize("function", CALLS)
 @pytest.mark.parametrize(
     "person",
@@ -76,25 +87,30 @@ def test_they_say_what_those_of_schema_mivaa_say(
     assert said == call(opened, f"mivaa.{function}", claims=person.claims)
 
 
+@both_majors
 def test_the_argument_has_the_name_that_applications_use(opened: Database) -> None:
     asked = "auth.has_permission(permission_name => 'read')"
     assert call(opened, asked, claims=Person("viewer", W.a).claims) is True
 
 
+@both_majors
 def test_a_misspelt_permission_is_an_error_there_too(opened: Database) -> None:
     refusal = refused(opened, "auth.has_permission('raed')", claims=Person("owner", W.a).claims)
     assert refusal.state == "22023"
 
 
+@both_majors
 @pytest.mark.parametrize("function", CALLS)
 def test_anon_executes_none_of_them(opened: Database, function: str) -> None:
     assert refused(opened, f"auth.{function}", role="anon").state == "42501"
 
 
+@both_majors
 def test_service_role_executes_them(opened: Database) -> None:
     assert call(opened, "auth.get_workspace_id()", role="service_role") is None
 
 
+@both_majors
 def test_no_policy_depends_on_them(opened: Database) -> None:
     asked = sa.text(
         "select count(*) from pg_depend d join pg_proc p on p.oid = d.refobjid"

@@ -83,7 +83,7 @@ def test_roles_that_see_everything_delete_in_the_workspace_they_name(
 
 @pytest.mark.parametrize("asker", [user("editor"), SERVICE], ids=str)
 def test_a_dry_run_is_the_default_and_only_counts(worlds: Worlds, asker: Asker) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         orphan(connection, "viewer", "member", "owner_of_b")
         (row,) = ask(connection, asker, f"public.cleanup_orphaned_data('{W.a}')")
         assert (row["affected_rows"], row["status"]) == (2, "DRY_RUN")
@@ -94,7 +94,7 @@ def test_a_dry_run_is_the_default_and_only_counts(worlds: Worlds, asker: Asker) 
 
 
 def test_not_to_say_whether_it_is_a_dry_run_is_one(worlds: Worlds) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         orphan(connection, "viewer")
         assert clean_up(connection, user("editor"), dry_run=None)["status"] == "DRY_RUN"
         assert chunks(connection, W.a) == 9
@@ -145,13 +145,13 @@ def test_a_workspace_without_orphans_is_left_as_it_is(worlds: Worlds, major: int
 
 
 def test_a_workspace_without_chunks_is_no_reason_to_refuse(worlds: Worlds) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         plant(connection, f"delete from public.document_chunks where workspace_id = '{W.a}'")
         assert clean_up(connection, user("editor"))["status"] == "COMPLETED"
 
 
 def test_a_chunk_whose_document_is_in_another_workspace_is_no_orphan(worlds: Worlds) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         plant(
             connection,
             f"update public.document_chunks set document_id = '{W.row('documents', 'owner_of_b')}'"
@@ -162,7 +162,7 @@ def test_a_chunk_whose_document_is_in_another_workspace_is_no_orphan(worlds: Wor
 
 
 def test_a_chunk_that_names_no_document_is_no_orphan(worlds: Worlds) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         plant(
             connection,
             "alter table public.document_chunks alter document_id drop not null",
@@ -190,7 +190,7 @@ def test_those_who_only_read_are_refused(
 
 @pytest.mark.parametrize("asker", OUTSIDERS, ids=str)
 def test_who_has_no_workspace_is_refused(worlds: Worlds, asker: Asker) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         for workspace in (None, W.a):
             refused = refusal(connection, asker, CALL, workspace=workspace, dry_run=False)
             assert (refused.state, refused.message) == (
@@ -203,7 +203,7 @@ def test_who_has_no_workspace_is_refused(worlds: Worlds, asker: Asker) -> None:
 def test_another_workspace_is_refused_whether_it_exists_or_not(
     worlds: Worlds, workspace: object
 ) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         refused = refusal(connection, user("owner"), CALL, workspace=workspace, dry_run=False)
     assert refused.state == "42501"
     assert refused.message == f"workspace {workspace} is not the workspace of this request"
@@ -225,14 +225,14 @@ def test_roles_that_see_everything_must_name_a_workspace_that_exists(
 
 
 def test_anon_cannot_ask(worlds: Worlds) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         refused = refusal(connection, ANON, CALL, workspace=W.a, dry_run=True)
     assert refused.state == "42501"
     assert "permission denied for function" in refused.message
 
 
 def test_a_user_cannot_reach_around_to_another_workspace(worlds: Worlds) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         refused = refusal(connection, user("owner"), f"mivaa.orphaned_chunks('{W.b}', 10)")
     assert refused.state == "42501"
     assert "permission denied for function" in refused.message
@@ -240,7 +240,7 @@ def test_a_user_cannot_reach_around_to_another_workspace(worlds: Worlds) -> None
 
 @pytest.mark.parametrize("asker", [*OUTSIDERS, user("viewer"), user("member")], ids=str)
 def test_the_private_entrance_asks_for_the_permission_itself(worlds: Worlds, asker: Asker) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         refused = refusal(connection, asker, "mivaa.orphaned_chunks_of_request(10)")
     assert (refused.state, refused.message) == (
         "42501",

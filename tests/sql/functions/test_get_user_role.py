@@ -21,14 +21,14 @@ def test_the_role_is_that_of_the_membership(worlds: Worlds, major: int, role: st
 def test_it_is_another_one_in_another_workspace(worlds: Worlds) -> None:
     for workspace, role in ((W.a, "editor"), (W.b, "viewer"), (None, None)):
         claims = Person("both", workspace).claims
-        assert call(worlds(18), "mivaa.get_user_role()", claims=claims) == role
+        assert call(worlds(), "mivaa.get_user_role()", claims=claims) == role
 
 
 @pytest.mark.parametrize("name", ["invited", "suspended", "removed", "stranger", "owner_of_b"])
 def test_without_an_active_membership_there_is_none(worlds: Worlds, name: str) -> None:
     claims = Person(name, W.a).claims
-    assert call(worlds(18), "mivaa.get_user_role()", claims=claims) is None
+    assert call(worlds(), "mivaa.get_user_role()", claims=claims) is None
 
 
 def test_anon_cannot_ask(worlds: Worlds) -> None:
-    assert refused(worlds(18), "mivaa.get_user_role()", role="anon").state == "42501"
+    assert refused(worlds(), "mivaa.get_user_role()", role="anon").state == "42501"

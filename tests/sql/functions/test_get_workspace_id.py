@@ -20,14 +20,14 @@ def test_every_active_member_has_a_workspace(worlds: Worlds, major: int, role: s
 
 @pytest.mark.parametrize("name", ["invited", "suspended", "removed", "stranger", "owner_of_b"])
 def test_nobody_else_has_this_one(worlds: Worlds, name: str) -> None:
-    asked = call(worlds(18), "mivaa.get_workspace_id()", claims=Person(name, W.a).claims)
+    asked = call(worlds(), "mivaa.get_workspace_id()", claims=Person(name, W.a).claims)
     assert asked is None
 
 
 def test_service_role_has_none_of_its_own(worlds: Worlds) -> None:
-    assert call(worlds(18), "mivaa.get_workspace_id()", role="service_role") is None
+    assert call(worlds(), "mivaa.get_workspace_id()", role="service_role") is None
 
 
 def test_anon_cannot_ask(worlds: Worlds) -> None:
-    refusal = refused(worlds(18), "mivaa.get_workspace_id()", role="anon")
+    refusal = refused(worlds(), "mivaa.get_workspace_id()", role="anon")
     assert refusal.state == "42501"

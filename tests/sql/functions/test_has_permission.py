@@ -77,17 +77,17 @@ def test_a_role_that_the_token_claims_gives_nothing(worlds: Worlds) -> None:
         "user_role": "owner",
         "app_metadata": {"role": "owner"},
     }
-    assert call(worlds(18), "mivaa.has_permission('write')", claims=claims) is False
+    assert call(worlds(), "mivaa.has_permission('write')", claims=claims) is False
 
 
 def test_the_argument_can_be_named_as_applications_name_it(worlds: Worlds) -> None:
     named_argument = "mivaa.has_permission(permission_name => 'read')"
-    assert call(worlds(18), named_argument, claims=Person("viewer", W.a).claims) is True
+    assert call(worlds(), named_argument, claims=Person("viewer", W.a).claims) is True
 
 
 def test_anon_cannot_ask(worlds: Worlds) -> None:
-    assert refused(worlds(18), "mivaa.has_permission('read')", role="anon").state == "42501"
+    assert refused(worlds(), "mivaa.has_permission('read')", role="anon").state == "42501"
 
 
 def test_service_role_has_no_membership_and_so_no_permission(worlds: Worlds) -> None:
-    assert call(worlds(18), "mivaa.has_permission('read')", role="service_role") is False
+    assert call(worlds(), "mivaa.has_permission('read')", role="service_role") is False

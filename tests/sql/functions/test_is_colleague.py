@@ -31,19 +31,19 @@ def test_nobody_else_is_one(worlds: Worlds, major: int, name: str) -> None:
 
 
 def test_it_tells_nothing_of_a_workspace_that_is_not_the_request_s(worlds: Worlds) -> None:
-    assert is_colleague(worlds(18), Person("both", W.a), "owner_of_b") is False
-    assert is_colleague(worlds(18), Person("both", W.b), "owner_of_b") is True
+    assert is_colleague(worlds(), Person("both", W.a), "owner_of_b") is False
+    assert is_colleague(worlds(), Person("both", W.b), "owner_of_b") is True
 
 
 @pytest.mark.parametrize("name", ["stranger", "removed"])
 def test_without_a_workspace_nobody_is_one(worlds: Worlds, name: str) -> None:
-    assert is_colleague(worlds(18), Person(name, W.a), "owner") is False
+    assert is_colleague(worlds(), Person(name, W.a), "owner") is False
 
 
 def test_null_is_nobody(worlds: Worlds) -> None:
-    asked = call(worlds(18), "mivaa.is_colleague(null)", claims=Person("editor", W.a).claims)
+    asked = call(worlds(), "mivaa.is_colleague(null)", claims=Person("editor", W.a).claims)
     assert asked is False
 
 
 def test_anon_cannot_ask(worlds: Worlds) -> None:
-    assert refused(worlds(18), "mivaa.is_colleague(null)", role="anon").state == "42501"
+    assert refused(worlds(), "mivaa.is_colleague(null)", role="anon").state == "42501"

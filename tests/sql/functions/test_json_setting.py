@@ -48,7 +48,7 @@ def test_a_setting_of_an_earlier_transaction_reads_as_absent(worlds: Worlds, maj
 
 def test_anon_cannot_call_it(worlds: Worlds) -> None:
     with (
-        acting(worlds(18), "anon") as connection,
+        acting(worlds(), "anon") as connection,
         pytest.raises(Exception, match="permission denied for schema mivaa"),
     ):
         connection.exec_driver_sql(f"select {CLAIMS}")

@@ -184,7 +184,7 @@ def test_those_who_only_read_are_refused(worlds: Worlds, major: int, name: str) 
 
 @pytest.mark.parametrize("asker", OUTSIDERS, ids=str)
 def test_who_has_no_workspace_is_refused(worlds: Worlds, asker: Asker) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         for workspace in (None, W.a):
             refused = refusal(connection, asker, CALL, workspace=workspace)
             assert (refused.state, refused.message) == (
@@ -197,7 +197,7 @@ def test_who_has_no_workspace_is_refused(worlds: Worlds, asker: Asker) -> None:
 def test_another_workspace_is_refused_whether_it_exists_or_not(
     worlds: Worlds, workspace: object
 ) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         refused = refusal(connection, user("owner"), CALL, workspace=workspace)
     assert refused.state == "42501"
     assert refused.message == f"workspace {workspace} is not the workspace of this request"
@@ -219,14 +219,14 @@ def test_roles_that_see_everything_must_name_a_workspace_that_exists(
 
 
 def test_anon_cannot_ask(worlds: Worlds) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         refused = refusal(connection, ANON, CALL, workspace=W.a)
     assert refused.state == "42501"
     assert "permission denied for function" in refused.message
 
 
 def test_the_owners_entrance_is_closed_to_users(worlds: Worlds) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         refused = refusal(connection, user("owner"), "mivaa.refresh_statistics()")
     assert refused.state == "42501"
     assert "permission denied for function" in refused.message
@@ -234,7 +234,7 @@ def test_the_owners_entrance_is_closed_to_users(worlds: Worlds) -> None:
 
 @pytest.mark.parametrize("asker", [*OUTSIDERS, user("viewer"), user("member")], ids=str)
 def test_the_private_entrance_asks_for_the_permission_itself(worlds: Worlds, asker: Asker) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         refused = refusal(connection, asker, "mivaa.refresh_statistics_of_request()")
     assert (refused.state, refused.message) == (
         "42501",

@@ -50,8 +50,8 @@ def test_naming_another_workspace_is_refused_whether_it_exists_or_not(
 
 
 def test_a_member_of_the_other_workspace_must_ask_as_such(worlds: Worlds) -> None:
-    assert refusal_of(worlds(18), Person("both", W.a), W.b).state == "42501"
-    assert resolve(worlds(18), Person("both", W.b), W.b) == W.b
+    assert refusal_of(worlds(), Person("both", W.a), W.b).state == "42501"
+    assert resolve(worlds(), Person("both", W.b), W.b) == W.b
 
 
 @both_majors
@@ -80,14 +80,14 @@ def test_the_permission_is_needed_too(
     worlds: Worlds, name: str, permission: str, allowed: bool
 ) -> None:
     if allowed:
-        assert resolve(worlds(18), Person(name, W.a), None, permission) == W.a
+        assert resolve(worlds(), Person(name, W.a), None, permission) == W.a
         return
-    refusal = refusal_of(worlds(18), Person(name, W.a), None, permission)
+    refusal = refusal_of(worlds(), Person(name, W.a), None, permission)
     assert (refusal.state, refusal.message) == ("42501", f"this needs the permission {permission}")
 
 
 def test_a_misspelt_permission_is_an_error_for_users(worlds: Worlds) -> None:
-    assert refusal_of(worlds(18), Person("owner", W.a), None, "raed").state == "22023"
+    assert refusal_of(worlds(), Person("owner", W.a), None, "raed").state == "22023"
 
 
 @both_majors
@@ -99,16 +99,16 @@ def test_service_role_must_name_a_workspace(worlds: Worlds, major: int) -> None:
 
 def test_service_role_and_the_owner_get_the_one_they_name(worlds: Worlds) -> None:
     request: dict[str, Any] = {"workspace": W.b, "permission": "write"}
-    assert call(worlds(18), RESOLVE, role="service_role", **request) == W.b
-    with worlds(18).owner() as connection:
+    assert call(worlds(), RESOLVE, role="service_role", **request) == W.b
+    with worlds().owner() as connection:
         assert connection.execute(sa.text(f"select {RESOLVE}"), request).scalar_one() == W.b
 
 
 def test_the_owner_must_name_one_too(worlds: Worlds) -> None:
-    refusal = owner_refused(worlds(18), "select mivaa.resolve_workspace(null, 'read')")
+    refusal = owner_refused(worlds(), "select mivaa.resolve_workspace(null, 'read')")
     assert refusal.state == "22004"
 
 
 def test_anon_cannot_ask(worlds: Worlds) -> None:
     request: dict[str, Any] = {"workspace": W.a, "permission": "read"}
-    assert refused(worlds(18), RESOLVE, role="anon", **request).state == "42501"
+    assert refused(worlds(), RESOLVE, role="anon", **request).state == "42501"

@@ -124,10 +124,11 @@ def test_the_rows_of_tables_that_stay_are_unharmed(world_database: Database) -> 
 
 
 @pytest.fixture
-def at_policies(clone: Any, templates: Any, platform_template: Any) -> Database:
+def at_policies(major: int, clone: Any, templates: Any, platform_template: Any) -> Database:
     """A database at 0006, with three completed phases."""
-    at_0006 = templates(18, "policies", lambda made: made.upgrade("0006"), platform_template(18))
-    made: Database = clone(18, at_0006)
+    platform = platform_template(major)
+    at_0006 = templates(major, "policies", lambda made: made.upgrade("0006"), platform)
+    made: Database = clone(major, at_0006)
     return made
 
 

@@ -251,7 +251,7 @@ def test_a_row_whose_vector_is_all_zeros_is_not_found(library: Library, function
     with library.database.owner() as connection:
         connection.execute(
             sa.text(
-                f"update public.{table} set embedding_v2 = cast(:zeros as extensions.vector)"
+                f"update public.{table} set embedding_v2 = cast(:zeros as vector)"
                 " where id = any (:ids)"
             ),
             {"zeros": literal(ZEROS), "ids": shelf.ids(function, range(5))},
@@ -396,7 +396,7 @@ def test_what_serves_the_search_shows_nobody_more_than_the_tables_do(
         hits = connection.execute(
             sa.text(
                 f"select * from mivaa.search_{kind}_legacy("
-                f"cast(:query as extensions.vector), :workspace, -1, 10{ids}, false)"
+                f"cast(:query as vector), :workspace, -1, 10{ids}, false)"
             ),
             {"query": query, "workspace": foreign},
         ).all()

@@ -51,11 +51,11 @@ def test_whatever_else_a_token_holds_is_nobody_and_no_error(
 def test_it_agrees_with_the_platform_about_every_valid_token(worlds: Worlds) -> None:
     for claims in (None, {"sub": str(ME)}, {"role": "authenticated"}):
         same = "mivaa.user_id() is not distinct from auth.uid()"
-        assert call(worlds(18), same, claims=claims) is True
+        assert call(worlds(), same, claims=claims) is True
 
 
 def test_the_older_setting_comes_first_as_it_does_for_the_platform(worlds: Worlds) -> None:
-    with acting(worlds(18), "authenticated", Person("editor").claims) as connection:
+    with acting(worlds(), "authenticated", Person("editor").claims) as connection:
         older = sa.text("select set_config('request.jwt.claim.sub', :sub, true)")
         connection.execute(older, {"sub": str(OTHER)})
         asked = connection.exec_driver_sql("select mivaa.user_id(), auth.uid()").one()
@@ -63,12 +63,12 @@ def test_the_older_setting_comes_first_as_it_does_for_the_platform(worlds: World
 
 
 def test_an_older_setting_that_is_malformed_is_nobody(worlds: Worlds) -> None:
-    with acting(worlds(18), "authenticated", Person("editor").claims) as connection:
+    with acting(worlds(), "authenticated", Person("editor").claims) as connection:
         connection.exec_driver_sql("select set_config('request.jwt.claim.sub', 'x', true)")
         assert connection.exec_driver_sql("select mivaa.user_id()").scalar_one() is None
 
 
 @pytest.mark.parametrize("role", ["authenticated", "service_role"])
 def test_api_roles_may_ask(worlds: Worlds, role: str) -> None:
-    asked = call(worlds(18), "mivaa.user_id()", role=role, claims=Person("editor").claims)
+    asked = call(worlds(), "mivaa.user_id()", role=role, claims=Person("editor").claims)
     assert asked == ME

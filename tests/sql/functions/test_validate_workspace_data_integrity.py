@@ -69,7 +69,7 @@ def without_check(table: str, column: str) -> str:
 
 
 def zeros(dimensions: int) -> str:
-    return f"array_fill(0::real, array[{dimensions}])::extensions.vector"
+    return f"array_fill(0::real, array[{dimensions}])::vector"
 
 
 @dataclass(frozen=True)
@@ -331,14 +331,14 @@ def test_a_sound_workspace_passes_for_every_member(worlds: Worlds, major: int, n
 
 @pytest.mark.parametrize("asker", [user("viewer"), SERVICE, TABLES], ids=str)
 def test_naming_the_workspace_gives_what_the_request_gives(worlds: Worlds, asker: Asker) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         embed_everything(connection)
         plant(connection, *FAULTS[0].planted)
         assert checks(connection, asker, W.a) == checks(connection, user("owner"))
 
 
 def test_a_fault_comes_with_its_remedy_and_soundness_without(worlds: Worlds) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         sound = checks(connection, user("owner"))["orphaned_chunks"]["details"]
         plant(connection, *FAULTS[0].planted)
         faulty = checks(connection, user("owner"))["orphaned_chunks"]["details"]
@@ -349,7 +349,7 @@ def test_a_fault_comes_with_its_remedy_and_soundness_without(worlds: Worlds) -> 
 
 
 def test_an_invalid_index_is_named(worlds: Worlds) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         plant(connection, *FAULTS[-1].planted)
         details = checks(connection, user("owner"))["invalid_indexes"]["details"]
     assert "public.idx_documents_workspace_created" in details
@@ -364,7 +364,7 @@ def test_an_invalid_index_is_named(worlds: Worlds) -> None:
     ],
 )
 def test_users_that_cannot_be_read_are_not_taken_for_missing(worlds: Worlds, closed: str) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         connection.exec_driver_sql(closed)
         row = checks(connection, user("owner"))["invalid_user_refs"]
     assert (row["status"], row["issue_count"]) == ("WARN", None)
@@ -373,7 +373,7 @@ def test_users_that_cannot_be_read_are_not_taken_for_missing(worlds: Worlds, clo
 
 
 def test_memberships_that_row_level_security_hides_are_looked_at(worlds: Worlds) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         plant(connection, member("status = 'removed'", "owner"))
         assert checks(connection, user("viewer"))["workspace_members"]["issue_count"] == 1
 
@@ -394,7 +394,7 @@ def test_who_has_no_workspace_is_refused(worlds: Worlds, major: int, asker: Aske
 def test_another_workspace_is_refused_whether_it_exists_or_not(
     worlds: Worlds, workspace: object
 ) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         refused = refusal(connection, user("owner"), CALL, workspace=workspace)
     assert refused.state == "42501"
     assert refused.message == f"workspace {workspace} is not the workspace of this request"
@@ -438,7 +438,7 @@ def test_anon_cannot_ask(worlds: Worlds, major: int) -> None:
     ],
 )
 def test_a_user_cannot_reach_around_to_another_workspace(worlds: Worlds, entrance: str) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         refused = refusal(connection, user("owner"), entrance)
     assert refused.state == "42501"
     assert "permission denied for function" in refused.message
@@ -446,7 +446,7 @@ def test_a_user_cannot_reach_around_to_another_workspace(worlds: Worlds, entranc
 
 @pytest.mark.parametrize("asker", OUTSIDERS, ids=str)
 def test_the_private_entrance_asks_for_membership_itself(worlds: Worlds, asker: Asker) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         refused = refusal(connection, asker, "mivaa.integrity_of_request()")
     assert (refused.state, refused.message) == (
         "42501",
@@ -455,7 +455,7 @@ def test_the_private_entrance_asks_for_membership_itself(worlds: Worlds, asker: 
 
 
 def test_a_role_that_nobody_knows_may_not_look(worlds: Worlds) -> None:
-    with rolled_back(worlds(18)) as connection:
+    with rolled_back(worlds()) as connection:
         plant(connection, *next(f for f in FAULTS if f.check == "workspace_members").planted)
         refused = refusal(connection, user("viewer"), CALL, workspace=None)
     assert (refused.state, refused.message) == ("42501", "this needs the permission read")

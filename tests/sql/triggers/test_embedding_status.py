@@ -12,8 +12,8 @@ from fixtures.people import World, as_user, named
 
 W = World()
 TABLES = pytest.mark.parametrize("table", ["documents", "document_chunks"])
-FIRST = "array_fill(0.5::real, array[768])::extensions.vector"
-SECOND = "array_fill(0.25::real, array[768])::extensions.vector"
+FIRST = "array_fill(0.5::real, array[768])::vector"
+SECOND = "array_fill(0.25::real, array[768])::vector"
 LONG_AGO = "'2001-02-03 04:05:06+00'::timestamptz"
 
 

@@ -17,7 +17,7 @@ TABLES = (
     "pdf_documents",
     "processed_documents",
 )
-VECTOR = "array_fill(0.5::real, array[768])::extensions.vector"
+VECTOR = "array_fill(0.5::real, array[768])::vector"
 
 
 def plant(connection: Connection, table: str, task: str, body: str) -> None:

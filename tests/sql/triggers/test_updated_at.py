@@ -20,8 +20,8 @@ EDITS = {
     "pdf_documents": "filename = 'x'",
     "processed_documents": "content = 'x'",
 }
-VECTOR = "array_fill(0.5::real, array[768])::extensions.vector"
-LEGACY = "array_fill(0.5::real, array[1536])::extensions.vector"
+VECTOR = "array_fill(0.5::real, array[768])::vector"
+LEGACY = "array_fill(0.5::real, array[1536])::vector"
 
 
 @pytest.fixture
