@@ -1,0 +1,163 @@
+"""Repairs of rows that the upgrade found and left as they were; looking comes before mending.
+
+The chain never changes a value that was there, so that a downgrade gives back what was. What it
+reports is mended here, when the owner of the tables says so. A downgrade takes back the schema
+afterwards as before; the rows stay mended.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from mivaa_schema.errors import (
+    NothingMendable,
+    RepairOptionRefused,
+    UnknownRepair,
+    UnknownWorkspace,
+)
+from mivaa_schema.repair import (
+    chunk_workspace,
+    constraints,
+    dangling_extractions,
+    embeddings,
+    extraction_workspace,
+    missing_workspace,
+    orphaned_chunks,
+    unknown_users,
+    unknown_values,
+    unknown_workspaces,
+)
+from mivaa_schema.repair.base import Finding, Options, Repair
+from mivaa_schema.repair.session import looking, working
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.engine import Connection, Engine
+
+    from mivaa_schema.settings import Settings
+
+REPAIRS: Sequence[Repair] = (
+    unknown_workspaces.REPAIR,
+    dangling_extractions.REPAIR,
+    missing_workspace.REPAIR,
+    chunk_workspace.REPAIR,
+    extraction_workspace.REPAIR,
+    orphaned_chunks.REPAIR,
+    *unknown_users.REPAIRS,
+    *unknown_values.REPAIRS,
+    *embeddings.REPAIRS,
+    constraints.REPAIR,
+)
+"""All repairs, in the order in which they are best run: some wait for what an earlier one mends."""
+
+__all__ = [
+    "REPAIRS",
+    "Finding",
+    "Options",
+    "Repair",
+    "apply",
+    "find",
+    "mendable",
+    "summary",
+    "survey",
+]
+
+
+def find(name: str) -> Repair:
+    """The repair of a name.
+
+    Raises:
+        UnknownRepair: There is none.
+    """
+    for repair in REPAIRS:
+        if repair.name == name:
+            return repair
+    raise UnknownRepair(name=name, known=", ".join(repair.name for repair in REPAIRS))
+
+
+def survey(
+    engine: Engine, repairs: Sequence[Repair] = REPAIRS, options: Options | None = None
+) -> dict[str, list[Finding]]:
+    """What each repair finds; nothing is changed.
+
+    Raises:
+        MivaaError: The role is not the owner, the database is not at the last revision, or an
+            option cannot be meant.
+    """
+    options = options or Options()
+    with looking(engine) as connection:
+        for repair in repairs:
+            _check(connection, repair, options)
+        found = {repair.name: repair.survey(connection, options) for repair in repairs}
+        connection.rollback()
+    return found
+
+
+def apply(
+    engine: Engine, repair: Repair, options: Options, settings: Settings
+) -> tuple[list[Finding], list[Finding]]:
+    """Mend what can be mended, batch by batch.
+
+    Cut off at any point, what is committed stays, and the same call goes on from there.
+
+    Returns:
+        What was found before and after.
+
+    Raises:
+        NothingMendable: Faults were found, and none of them can be mended as things are.
+        MivaaError: As :func:`survey`; or the database refused a change, or its locks were not to
+            be had.
+    """
+    with working(engine, settings, repair.name) as work:
+        _check(work.connection, repair, options)
+        before = repair.survey(work.connection, options)
+        work.connection.rollback()
+        if before and not mendable(before):
+            reasons = "\n  ".join(f"{_counted(one)}: {one.reason}" for one in before)
+            raise NothingMendable(name=repair.name, reasons=reasons)
+        if before:
+            repair.mend(work, options)
+        after = repair.survey(work.connection, options)
+        work.connection.rollback()
+    return before, after
+
+
+def mendable(findings: Sequence[Finding]) -> int:
+    """How many faults can be mended as things are."""
+    return sum(one.count or 0 for one in findings if one.reason is None)
+
+
+def summary(findings: Sequence[Finding]) -> str:
+    """The findings in a few words."""
+    if not findings:
+        return "nothing is at fault"
+    undecided = sum(one.count or 0 for one in findings if one.reason is not None)
+    words = [f"{mendable(findings)} to mend"]
+    if undecided:
+        words.append(f"{undecided} that wait for something else")
+    if any(one.count is None for one in findings):
+        words.append("an unknown number that you cannot see")
+    return ", ".join(words)
+
+
+def _counted(finding: Finding) -> str:
+    number = "an unknown number" if finding.count is None else finding.count
+    return f"{number} in {finding.object}"
+
+
+def _check(connection: Connection, repair: Repair, options: Options) -> None:
+    given = {"workspace": options.workspace is not None, "map": bool(options.mapping)}
+    for option, is_given in given.items():
+        if is_given and option not in repair.takes:
+            raise RepairOptionRefused(name=repair.name, option=option)
+    repair.check(options)
+    if options.workspace is not None and repair.workspace_exists:
+        there = connection.execute(
+            text("select exists (select from public.workspaces where id = cast(:id as uuid))"),
+            {"id": str(options.workspace)},
+        ).scalar_one()
+        if not there:
+            raise UnknownWorkspace(workspace=options.workspace)

@@ -1,0 +1,26 @@
+"""Chunks in another workspace than their document."""
+
+from __future__ import annotations
+
+from mivaa_schema.repair.base import RowRepair, Step
+
+REPAIR = RowRepair(
+    name="chunk-workspace",
+    what="moves chunks to the workspace of their document",
+    steps=(
+        Step(
+            table="public.document_chunks",
+            faults="""
+select t.id, d.workspace_id as workspace,
+  case when w.id is null
+    then 'the workspace of the document does not exist: see unknown-workspaces' end as reason
+from public.document_chunks t
+join public.documents d on d.id = t.document_id
+left join public.workspaces w on w.id = d.workspace_id
+where d.workspace_id <> t.workspace_id""",
+            change="""
+update public.document_chunks t set workspace_id = f.workspace
+from fault f where t.id = f.id and t.workspace_id <> f.workspace""",
+        ),
+    ),
+)

@@ -1,0 +1,40 @@
+"""Extractions in another workspace than the PDF and the document that they lie between."""
+
+from __future__ import annotations
+
+from mivaa_schema.repair.base import RowRepair, Step
+
+REPAIR = RowRepair(
+    name="extraction-workspace",
+    what="moves extractions to the workspace of their PDF and their document, if it is one",
+    steps=(
+        Step(
+            table="public.processed_documents",
+            faults="""
+select t.id, coalesce(p.workspace_id, d.workspace_id) as workspace,
+  case
+    when p.workspace_id <> d.workspace_id
+      then 'its PDF and its document are in two workspaces: set one of them to null'
+    when p.id is not null and p.workspace_id is null
+      or d.id is not null and d.workspace_id is null
+      then 'its PDF or its document has no workspace: see missing-workspace'
+    when t.pdf_document_id is not null and p.id is null
+      or t.document_id is not null and d.id is null
+      then 'names a row that does not exist: see dangling-extractions'
+    when not exists (
+      select from public.workspaces w where w.id = coalesce(p.workspace_id, d.workspace_id))
+      then 'the workspace of its ends does not exist: see unknown-workspaces'
+  end as reason
+from public.processed_documents t
+left join public.pdf_documents p on p.id = t.pdf_document_id
+left join public.documents d on d.id = t.document_id
+where t.workspace_id is not null and (
+  p.id is not null and p.workspace_id is distinct from t.workspace_id
+  or d.id is not null and d.workspace_id is distinct from t.workspace_id
+)""",
+            change="""
+update public.processed_documents t set workspace_id = f.workspace
+from fault f where t.id = f.id and t.workspace_id <> f.workspace""",
+        ),
+    ),
+)
