@@ -10,7 +10,7 @@ from alembic import context
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
-from mivaa_schema import autogenerate, database, migrations, preflight
+from mivaa_schema import autogenerate, database, migrations, preflight, progress
 from mivaa_schema.errors import MivaaError
 from mivaa_schema.models import Base
 from mivaa_schema.settings import Settings
@@ -49,6 +49,7 @@ def run_offline(settings: Settings) -> None:
             *migrations.make_private_schema(),
         ):
             context.execute(statement)
+    migrations.check_each_step(context.get_context())
     context.run_migrations()
     if context.get_revision_argument() in ((), "base", None):
         for statement in migrations.drop_private_schema():
@@ -99,7 +100,7 @@ def change(settings: Settings, engine: Engine, connection: Connection) -> None:
     migrations.prepare_session(connection, migrations.timeouts(settings))
     if command == "downgrade":
         migrations.take_back_what_was_begun(connection, script)
-    with migrations.records(connection, script, command):
+    with migrations.records(connection, script, command), progress.shown(engine, connection):
         migrations.run_with_retries(
             engine,
             context.run_migrations,

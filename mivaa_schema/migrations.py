@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import random
 import time
@@ -20,6 +21,7 @@ from mivaa_schema.errors import (
     UnknownHead,
     UpgradeRunning,
 )
+from mivaa_schema.operations.sql import block, literal, run, when
 from mivaa_schema.operations.timeouts import Timeouts, set_lock_timeout
 from mivaa_schema.operations.tracking import MIGRATION
 from mivaa_schema.operations.transactions import REVISION
@@ -157,6 +159,44 @@ def take_back_what_was_begun(connection: Connection, script: ScriptDirectory) ->
             {"kind": REVISION, "begun": begun},
         )
     connection.commit()
+
+
+def check_each_step(context: MigrationContext) -> None:
+    """Let each revision of an offline script check first that the one before it is recorded.
+
+    A program that goes on after an error would else run a revision on what a failed one has left.
+    """
+    steps = context._migrations_fn
+    assert steps is not None  # noqa: S101 - env.py has configured it
+
+    def checked(heads: Any, of: MigrationContext) -> Iterator[Any]:
+        for step in steps(heads, of):
+            expected = ", ".join(step.from_revisions)
+            if expected:
+                step.migration_fn = _behind(_expect_revision(expected), step.migration_fn)
+            yield step
+
+    context._migrations_fn = checked
+
+
+def _behind(statement: str, migration: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(migration)  # Alembic says "upgrade" or "downgrade" by its name.
+    def run_both(**arguments: Any) -> None:
+        run(statement)
+        migration(**arguments)
+
+    return run_both
+
+
+def _expect_revision(expected: str) -> str:
+    recorded = "(select string_agg(version_num, ', ') from mivaa.alembic_version)"
+    refuse = (
+        "raise exception 'the database is at revision %, expected was %',\n"
+        f"  coalesce({recorded}, 'none'), {literal(expected)}\n"
+        "  using errcode = 'object_not_in_prerequisite_state',\n"
+        "        hint = 'Run the parts of the chain in their order; this one has changed nothing.';"
+    )
+    return block(when(f"{recorded} is distinct from {literal(expected)}", refuse))
 
 
 def revision_at_work(
