@@ -63,6 +63,12 @@ _PLACE = re.compile(
 )
 _HOST = re.compile(r"(?P<host>\[.*\]|[^:]*)(?::(?P<port>\d*))?")
 
+POOLER_HINTS = frozenset({"pgbouncer", "pool_mode", "connection_limit", "pool_timeout", "supa"})
+"""What other clients (Prisma above all) write in an address about the pooler that it leads to.
+
+libpq knows none of it. It stays readable in the URL, and no driver sees it.
+"""
+
 
 # Addresses
 
@@ -72,7 +78,8 @@ def database_url(text: str) -> URL:
 
     These are `postgres://`, `postgresql://` and `postgresql+psycopg2://` with hosts, ports,
     options or a socket folder as libpq takes them, and libpq's `host=... dbname=...`. A password
-    may be percent-encoded or, where only one reading is possible, written as it is.
+    may be percent-encoded or, where only one reading is possible, written as it is. In a URL the
+    hints of other clients about a pooler (`POOLER_HINTS`) may stand too.
 
     Returns:
         The address for the psycopg2 driver of SQLAlchemy.
@@ -149,7 +156,7 @@ def _decoded(text: str) -> str:
 
 
 def _url(parts: dict[str, str]) -> URL:
-    for name in parts:
+    for name in (name for name in parts if name not in POOLER_HINTS):
         try:
             psycopg2.extensions.parse_dsn(f"{name}=1")
         except psycopg2.Error:
@@ -193,16 +200,7 @@ def create_engine(url: URL | str) -> Engine:
     Every session has the search path `public, extensions`: new objects go to `public` whatever
     the role's own setting is, and types of extensions are found.
     """
-    url = database_url(url) if isinstance(url, str) else url
-    arguments: dict[str, Any] = {
-        "application_name": APPLICATION_NAME,
-        "connect_timeout": CONNECT_TIMEOUT,
-    }
-    engine = sa.create_engine(
-        url,
-        poolclass=NullPool,
-        connect_args={name: value for name, value in arguments.items() if name not in url.query},
-    )
+    engine = plain_engine(database_url(url) if isinstance(url, str) else url)
 
     # Before SQLAlchemy's own listener, which asks for the default schema at the first connection.
     @event.listens_for(engine, "connect", insert=True)
@@ -214,6 +212,27 @@ def create_engine(url: URL | str) -> Engine:
         connection.commit()
 
     return engine
+
+
+def plain_engine(url: URL, **options: Any) -> Engine:
+    """Make an engine without a pool whose sessions are as the server gives them.
+
+    Args:
+        url: the address; hints about a pooler are left out of `engine.url`.
+        options: further arguments of :func:`sqlalchemy.create_engine`.
+
+    """
+    url = url.difference_update_query(POOLER_HINTS)
+    arguments: dict[str, Any] = {
+        "application_name": APPLICATION_NAME,
+        "connect_timeout": CONNECT_TIMEOUT,
+    }
+    return sa.create_engine(
+        url,
+        poolclass=NullPool,
+        connect_args={name: value for name, value in arguments.items() if name not in url.query},
+        **options,
+    )
 
 
 @contextlib.contextmanager

@@ -151,7 +151,7 @@ def test_other_drivers_are_named(scheme):
         ("postgresql://me:hunter2@he re/db", "no host:port"),
         ("postgresql://me:hunter2@here:0/db", "1 to 65535"),
         ("postgresql://me:hunter2@here:70000/db", "1 to 65535"),
-        ("postgresql://me:hunter2@here/db?pgbouncer=true", "no connection option `pgbouncer`"),
+        ("postgresql://me:hunter2@here/db?bouncer=true", "no connection option `bouncer`"),
         ("host=here password=hunter2 secret", "no list of keyword=value"),
         ("host=here passwort=hunter2", "no list of keyword=value"),
         ("host=here port=x password=hunter2", "1 to 65535"),

@@ -1,0 +1,128 @@
+"""Refuses a transaction pooler, because an upgrade needs sessions that stay its own."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import exc
+
+from mivaa_schema.database import connect, explain, plain_engine, server_name
+from mivaa_schema.errors import TransactionPooler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import URL, Connection
+
+_ROUNDS = 5
+
+_ANYWHERE = (
+    "on Supabase that is port 5432 instead of 6543, on Neon the host without `-pooler`, with"
+    " PgBouncer an entry with pool_mode = session"
+)
+# host, port (None is any), remedy: addresses that are nothing else, by their providers' word.
+_KNOWN: tuple[tuple[str, str | None, str], ...] = (
+    (r".*\.supabase\.(com|co|net|red)", "6543", "the same address with port 5432 instead of 6543"),
+    (r".*-pooler\..*\.neon\.tech", None, "the same address with a host without `-pooler`"),
+)
+
+
+def refuse_transaction_pooler(url: URL, setting: str = "auto") -> None:
+    """Refuse an address behind which a connection does not keep its session.
+
+    What was said is believed: by the setting first, then by the address. Otherwise the database is
+    asked on two connections at a time, and nothing is set or changed there. That is best effort: a
+    pooler that happens to serve both as a session would is not found. A direct connection and a
+    session pooler are never refused.
+
+    Call it before any other session: in `database.create_engine` each one sets its search path,
+    which a transaction pooler would hand on to others.
+
+    Args:
+        url: the address as `database.database_url` reads it, with hints about a pooler.
+        setting: `auto`, `direct`, `session` or `transaction`.
+
+    Raises:
+        TransactionPooler: there is one; the reason tells how it was found.
+        MivaaError: the database cannot be reached.
+
+    """
+    if setting in ("direct", "session"):
+        return
+    if setting == "transaction":
+        reason = "`-x pooler=transaction` (or MIVAA_POOLER) says so"
+        raise TransactionPooler(server=server_name(url), reason=reason, remedy=_ANYWHERE)
+    found = declared(url) or _observed(url)
+    if found:
+        reason, remedy = found
+        raise TransactionPooler(server=server_name(url), reason=reason, remedy=remedy)
+
+
+def declared(url: URL) -> tuple[str, str] | None:
+    """What the address itself says: reason and remedy, if it is to be refused."""
+    if _word(url, "pgbouncer") in ("true", "1", "yes", "on"):
+        return "the address says so (`pgbouncer=true`)", _ANYWHERE
+    if _word(url, "pool_mode") in ("transaction", "statement"):
+        return f"the address says so (`pool_mode={_word(url, 'pool_mode')}`)", _ANYWHERE
+    for host, port in _places(url):
+        for pattern, known_port, remedy in _KNOWN:
+            if re.fullmatch(pattern, host.lower()) and known_port in (None, port):
+                return "its host and port are known for it", remedy
+    return None
+
+
+def _word(url: URL, name: str) -> str:
+    return str(url.query.get(name, "")).strip().lower()
+
+
+def _places(url: URL) -> Iterator[tuple[str, str]]:
+    """Hosts and ports; libpq takes lists of them, where one port can serve all hosts."""
+    hosts = (url.host or str(url.query.get("host", ""))).split(",")
+    ports = str(url.port or url.query.get("port", "")).split(",")
+    return itertools.zip_longest(hosts, ports, fillvalue=ports[0])
+
+
+def _observed(url: URL) -> tuple[str, str] | None:
+    """Ask which server process serves whom: reason and remedy, if the address is to be refused.
+
+    A connection that stays open keeps its process, and nobody else is served by that one. A
+    transaction pooler gives each transaction to a process that is free: the last one that became
+    free (then two connections get the same), or the one that is free for longest, or, under load,
+    any (then a connection's process changes). Each round brings a new connection, for poolers that
+    remember who was served by whom.
+
+    All is asked outside of transactions. So no answer waits for a process that another connection
+    of ours holds, however small the pool is, and poolers of single statements are found too.
+    """
+    # Looking for the type hstore, SQLAlchemy would begin a transaction.
+    engine = plain_engine(url, isolation_level="AUTOCOMMIT", use_native_hstore=False)
+    try:
+        with connect(engine) as kept:
+            process = _process(kept)
+            for _ in range(_ROUNDS):
+                with connect(engine) as new:
+                    second = _process(new)
+                    if second == process:
+                        shared = f"two connections at once had one server process ({second[0]})"
+                        return shared, _ANYWHERE
+                    for connection, before in ((new, second), (kept, process)):
+                        now = _process(connection)
+                        if now != before:
+                            changed = f"first {before[0]}, then {now[0]}"
+                            return f"one connection had two server processes ({changed})", _ANYWHERE
+    except exc.DBAPIError as error:
+        raise explain(error, engine.url) from error
+    return None
+
+
+def _process(connection: Connection) -> tuple[int, Any]:
+    """Number and start of a server process: the number alone can occur on another host too."""
+    number, start = connection.exec_driver_sql(_PROCESS).one()
+    return number, start
+
+
+_PROCESS = """
+select pid, backend_start from pg_catalog.pg_stat_activity where pid = pg_catalog.pg_backend_pid()
+"""
