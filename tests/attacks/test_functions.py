@@ -6,21 +6,17 @@ that this module does not know fails a test until it does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 import pytest
 from sqlalchemy.engine import Connection
 
 from fixtures.clusters import both_majors
 from fixtures.databases import Database
+from fixtures.foreign_calls import Function, functions, pointing_elsewhere, value
 from fixtures.intruder import (
     ATTACKERS,
     ELSEWHERE,
     OWNER_ELSEWHERE,
-    ROWS,
     SERVICE,
-    VICTIM,
     VIEWER,
     Attacker,
     answer,
@@ -28,7 +24,6 @@ from fixtures.intruder import (
     differences,
     run,
     superuser,
-    vector,
     was_refused,
 )
 from fixtures.people import named
@@ -50,94 +45,6 @@ FOR_SERVICE = {
 TABLES = Attacker("owner of the tables", "postgres", OWNER_ELSEWHERE.claims)
 
 
-@dataclass(frozen=True)
-class Function:
-    """A function of the catalog: its signature, and the names and types of what goes in."""
-
-    signature: str
-    call: str
-    names: tuple[str, ...]
-    types: tuple[str, ...]
-    is_trigger: bool
-    is_variadic: bool
-
-    def with_(self, values: list[str]) -> str:
-        if self.is_variadic:
-            values = [*values[:-1], f"variadic {values[-1]}"]
-        return f"select * from {self.call}({', '.join(values)})"
-
-    def attempts(self, workspace: object = ELSEWHERE) -> Iterator[str]:
-        """Calls with the ids of elsewhere, with nulls, and with ids of it one at a time."""
-        if self.is_trigger:
-            yield self.with_([])
-            return
-        foreign = [value(n, t, workspace) for n, t in zip(self.names, self.types, strict=True)]
-        nulls = [f"null::{t}" for t in self.types]
-        yield self.with_(foreign)
-        if foreign:
-            yield self.with_(nulls)
-        for place, kind in enumerate(self.types):
-            # Without a workspace, or without the ids of its rows, the rest is asked as well.
-            if kind in ("uuid", "uuid[]"):
-                yield self.with_([*foreign[:place], nulls[place], *foreign[place + 1 :]])
-
-
-def value(name: str, kind: str, workspace: object) -> str:
-    """An argument that points elsewhere, as SQL; null where this module knows none."""
-    return _pointing_elsewhere(name, kind.removeprefix("extensions."), workspace) or f"null::{kind}"
-
-
-def _pointing_elsewhere(name: str, kind: str, workspace: object) -> str | None:
-    match kind:
-        case "uuid":
-            return _id(name, workspace)
-        case "uuid[]":
-            return f"array['{ROWS['documents']}']::uuid[]"
-        case "vector":
-            return vector(1536 if "legacy" in name else 768)
-        case "jsonb":
-            return f"""'{{"user_id": "{named(VICTIM)}", "claims": {{}}}}'::jsonb"""
-        case "text":
-            known = {
-                "permission_name": "'read'",
-                "setting_name": "'request.jwt.claims'",
-                "lock_mode": "'share'",
-            }
-            return known.get(name, "'Title of elsewhere'")
-        case "text[]":
-            return "array['public.documents']"
-    return {"integer": "5", "double precision": "-1.0", "boolean": "false"}.get(kind)
-
-
-def _id(name: str, workspace: object) -> str | None:
-    whose = {
-        "workspace": workspace,
-        "document": ROWS["documents"],
-        "chunk": ROWS["document_chunks"],
-        "user": named(VICTIM),
-        "colleague": named(VICTIM),
-    }
-    return next((f"'{id_}'::uuid" for word, id_ in whose.items() if word in name), None)
-
-
-def functions(connection: Connection) -> list[Function]:
-    """Every function in our schemas that is not an extension's."""
-    rows = run(
-        connection,
-        "select p.oid::regprocedure::text, format('%I.%I', n.nspname, p.proname),"
-        " coalesce(p.proargnames[1:p.pronargs], '{}'),"
-        " array(select t::regtype::text from unnest(p.proargtypes) with ordinality u (t, o)"
-        "  order by o), p.prorettype = 'trigger'::regtype, p.provariadic <> 0"
-        " from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
-        " where n.nspname in ('public', 'mivaa') and p.prokind = 'f' and not exists ("
-        "  select from pg_depend d where d.objid = p.oid and d.deptype = 'e')"
-        " order by 1",
-    )
-    found = [Function(row[0], row[1], tuple(row[2]), tuple(row[3]), *row[4:]) for row in rows]
-    assert len(found) > 40
-    return found
-
-
 def without_id(told: object) -> str:
     """An answer, without the id that was asked for and may come back."""
     return repr(told).replace(str(ELSEWHERE), "...").replace(str(UNKNOWN), "...")
@@ -154,7 +61,7 @@ def test_every_argument_of_every_function_is_attacked(attacked: Database) -> Non
         for function in all_functions(attacked)
         if not function.is_trigger
         for name, kind in zip(function.names, function.types, strict=True)
-        if _pointing_elsewhere(name, kind.removeprefix("extensions."), ELSEWHERE) is None
+        if pointing_elsewhere(name, kind.removeprefix("extensions."), ELSEWHERE) is None
     ]
     assert not unknown, f"say in this module what an attacker would pass for {unknown}"
 

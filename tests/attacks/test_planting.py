@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
-from attacks.test_functions import functions
 from fixtures.clusters import SUPERUSER, both_majors
 from fixtures.databases import Database
+from fixtures.foreign_calls import functions
 from fixtures.intruder import (
     EDITOR,
     ELSEWHERE,
@@ -64,8 +64,8 @@ def everything(connection: Connection) -> list[str]:
         ),
         "update public.documents set content = 'x', embedding_v2 = null",
         f"update public.documents set user_id = '{named('viewer')}' where id = '{document}'",
-        "insert into public.document_chunks (document_id, chunk_index, content)"
-        f" values ('{document}', 99, 'x')",
+        f"insert into public.document_chunks (document_id, chunk_index, content)\
+          values ('{document}', 99, 'x')",
     ]
     return [*calls, *writes]
 

@@ -55,7 +55,8 @@ READS = {
     " format('(%s,%s)', p, i)::tid from generate_series(0, 60) p, generate_series(1, 30) i))",
     "as a sample": "select count(*) from public.documents tablesample system (100)",
     "to lock": f"select id from public.documents where id = '{DOCUMENT}' for update",
-    "to share": f"select id from public.documents where id = '{DOCUMENT}' for key share skip locked",
+    "to share": f"select id from public.documents where id = '{DOCUMENT}'"
+    " for key share skip locked",
     "by an error": "select count(*) from public.documents"
     " where 1 / (case title when 'Title of elsewhere' then 0 else 1 end) = 1",
     "by a cast": "select count(*) from public.documents"
