@@ -177,7 +177,7 @@ def move_embeddings(stage: Stage, half: int) -> None:
 
 def _write(connection: Connection, table: str, vectors: dict[uuid.UUID, str]) -> None:
     connection.exec_driver_sql(
-        f"update public.{table} t set embedding_v2 = given.v::extensions.vector,"  # noqa: S608
+        f"update public.{table} t set embedding_v2 = given.v::vector,"  # noqa: S608
         " embedding_model = %s from unnest(%s::uuid[], %s::text[]) as given (id, v)"
         " where t.id = given.id",
         (MODEL, [str(key) for key in vectors], list(vectors.values())),

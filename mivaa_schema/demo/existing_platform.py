@@ -92,7 +92,7 @@ def _fill(connection: Connection, workspace: Workspace) -> None:
     _insert(
         connection,
         "public.documents (id, workspace_id, user_id, title, content, embedding)",
-        "uuid uuid uuid text text extensions.vector",
+        "uuid uuid uuid text text vector",
         [workspace.document(topic) for topic, _ in topics],
         [workspace.id] * len(topics),
         [workspace.member("editor")] * len(topics),
@@ -104,7 +104,7 @@ def _fill(connection: Connection, workspace: Workspace) -> None:
     _insert(
         connection,
         "public.document_chunks (id, document_id, chunk_index, content, embedding)",
-        "uuid uuid integer text extensions.vector",
+        "uuid uuid integer text vector",
         [workspace.chunk(p) for _, p in chunks],
         [workspace.document(p.topic) for _, p in chunks],
         [n for n, _ in chunks],

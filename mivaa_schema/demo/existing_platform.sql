@@ -24,7 +24,7 @@ create table public.documents (
   title text,
   content text,
   processing_status text not null default 'done',
-  embedding extensions.vector(1536),
+  embedding vector(1536),
   created_at timestamptz not null default now()
 );
 
@@ -34,7 +34,7 @@ create table public.document_chunks (
   chunk_index integer not null,
   content text not null,
   processing_status text not null default 'done',
-  embedding extensions.vector(1536)
+  embedding vector(1536)
 );
 
 alter table public.documents enable row level security;

@@ -158,7 +158,7 @@ def refusals(stage: Stage) -> Iterator[Promise]:
     here, there = stage.workspaces[:2]
     search_in = (
         "select * from public.search_document_chunks_hybrid("
-        "cast(:query as extensions.vector), workspace_id_param => cast(:there as uuid))"
+        "cast(:query as vector), workspace_id_param => cast(:there as uuid))"
     )
     query = {"query": literal(here.passages[0].vector, DIMENSIONS), "there": there.id}
     with as_user(stage, here, "owner") as connection:

@@ -26,7 +26,7 @@ MORE = Path(__file__).parents[1] / "data" / "passages"
 SPOIL = """
 create function public.spoil() returns trigger language plpgsql as $$
 begin
-  new.embedding_v2 := array_fill(0.5::real, array[768])::extensions.vector;
+  new.embedding_v2 := array_fill(0.5::real, array[768])::vector;
   return new;
 end
 $$;
