@@ -1,0 +1,104 @@
+"""Pictures of what the benchmarks measure; matplotlib comes with the extra ``benchmarks``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from live_upgrade import Run
+
+READS, WRITES, SPAN, GOAL = "#1f77b4", "#d62728", "#e8e8e8", "#2ca02c"
+
+
+def figure(rows: int, width: float = 11, height: float = 2.4) -> tuple[Any, Any]:
+    """A figure with so many panels below each other, and the panels.
+
+    The same data gives the same file: no date is in it, and names do not depend on chance.
+    """
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    mpl.rcParams.update(
+        {
+            "svg.hashsalt": "mivaa-schema",
+            "svg.fonttype": "none",
+            "font.size": 8,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+        }
+    )
+    from matplotlib import pyplot
+
+    drawn, panels = pyplot.subplots(
+        rows, 1, figsize=(width, height * rows), layout="constrained", squeeze=False
+    )
+    return drawn, panels[:, 0]
+
+
+def save(drawn: Any, file: Path) -> None:
+    """Write a figure, as the kind that the name of the file says."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    drawn.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
+    if file.suffix == ".svg":
+        # What matplotlib writes has blanks at the ends of lines.
+        lines = file.read_text().splitlines()
+        file.write_text("\n".join(line.rstrip() for line in lines) + "\n")
+
+
+def draw_live_upgrade(runs: Sequence[Run], file: Path) -> None:
+    """Requests a second, and the longest request, over time; with the revisions marked.
+
+    Args:
+        runs: Each gets two panels.
+        file: Where to draw to.
+    """
+    drawn, panels = figure(2 * len(runs))
+    for number, run in enumerate(runs):
+        _traffic(panels[2 * number], panels[2 * number + 1], run)
+    save(drawn, file)
+
+
+def _traffic(rates: Any, stalls: Any, run: Run, step: float = 0.25) -> None:
+    first = run.windows[0].start
+    edges = np.arange(0, run.windows[-1].end - first + step, step)
+    for writing, color, name in ((False, READS, "reads"), (True, WRITES, "writes")):
+        mine = run.writing == writing
+        ended, taken = run.end[mine] - first, run.taken[mine]
+        counts, _ = np.histogram(ended, edges)
+        rates.stairs(counts / step, edges, color=color, label=name, linewidth=0.8)
+        place = np.digitize(ended, edges) - 1
+        inside = (place >= 0) & (place < len(edges) - 1)
+        longest = np.full(len(edges) - 1, np.nan)
+        np.fmax.at(longest, place[inside], taken[inside] * 1000)
+        stalls.stairs(longest, edges, color=color, label=name, linewidth=0.8)
+    goal = run.goal * 1000
+    stalls.axhline(goal, color=GOAL, linewidth=0.8, label=f"goal {goal:.0f} ms")
+    stalls.set_yscale("log")
+    for panel in (rates, stalls):
+        for window in run.windows:
+            if window.name != "quiet":
+                span = window.start - first, window.end - first
+                panel.axvspan(*span, color=SPAN, linewidth=0, zorder=-1)
+        panel.set_xlim(0, edges[-1])
+    for window in run.windows:
+        middle = (window.start + window.end) / 2 - first
+        label = window.name if window.name == "quiet" else f"{window.name} {window.way}"
+        rates.text(
+            middle,
+            1.02,
+            label,
+            rotation=90,
+            fontsize=5,
+            ha="center",
+            va="bottom",
+            transform=rates.get_xaxis_transform(),
+        )
+    rates.set_title(f"base to head to base, {run.title}", loc="left", pad=28)
+    rates.set_ylabel("requests/s")
+    stalls.set_ylabel("longest request, ms")
+    stalls.set_xlabel("seconds")
+    stalls.legend(loc="upper right", ncols=3, frameon=False)
