@@ -468,6 +468,12 @@ class BadIdentity(MivaaError):
     """
 
 
+class BadTarget(MivaaError):
+    """An identity cannot be bound to this {kind}; expected was a Session or a Connection, or an
+    AsyncSession, or an AsyncConnection that was opened with await or async with.
+    """
+
+
 class DriverNotGuarded(MivaaError):
     """The engine uses {driver}, whose transactions cannot be watched. Use one of: {known}."""
 
@@ -509,8 +515,9 @@ class TransactionLost(MivaaError):
 
 
 class ExtraMissing(MivaaError):
-    """This needs packages that are not installed. Run:
+    """This needs packages that are not installed. Run
       pip install 'mivaa-schema[{extra}]'
+    and start again.
     """
 
 
