@@ -127,7 +127,7 @@ def _refuse_older(connection: Connection) -> None:
 
 
 def _refuse_whoever_does_not_own(connection: Connection) -> None:
-    names = [name_of(table) for table in TABLES]
+    names = [name_of(table) for table in TABLES if table.schema is None]
     rows = connection.execute(text(_OWNERS), {"names": names}).mappings().all()
     foreign = [row for row in rows if not row["is_owner"]]
     if foreign:

@@ -37,67 +37,24 @@ UNDECIDED = {
         ("public.pdf_documents", 1, "nothing says which workspace: name it with --workspace"),
     },
     "extraction-workspace": {
-        (
-            "public.processed_documents",
-            1,
-            "its PDF and its document are in two workspaces: set one of them to null",
-        ),
+        ("public.processed_documents", 1, "its PDF and its document are in two workspaces"),
     },
     "orphaned-chunks": {
-        (
-            "public.document_chunks",
-            1,
-            "every chunk of its workspace would go: the documents are lost, restore them first",
-        ),
+        ("public.document_chunks", 1, "every chunk of its workspace would go"),
     },
     "unknown-statuses": {
-        (
-            "public.documents",
-            1,
-            (
-                "status 'weird' is none of ours: --map weird=... maps it to one of draft, active,"
-                " published, archived, deleted"
-            ),
-        ),
-        (
-            "public.documents",
-            1,
-            (
-                "status null is none of ours: --map =... maps it to one of draft, active, published,"
-                " archived, deleted"
-            ),
-        ),
-        (
-            "public.processed_documents",
-            1,
-            (
-                "status 'done' is none of ours: --map done=... maps it to one of pending, processing,"
-                " completed, failed"
-            ),
-        ),
+        ("public.documents", 1, "status 'weird' is none of ours: --map weird=... maps it to one"),
+        ("public.documents", 1, "status null is none of ours: --map =... maps it to one"),
+        ("public.processed_documents", 1, "status 'done' is none of ours: --map done=..."),
     },
     "unknown-roles": {
-        (
-            "public.workspace_members",
-            1,
-            (
-                "role 'superhero' is none of ours: --map superhero=... maps it to one of owner, admin,"
-                " editor, viewer, member"
-            ),
-        ),
+        ("public.workspace_members", 1, "role 'superhero' is none of ours: --map superhero=..."),
     },
     "unknown-member-statuses": {
-        (
-            "public.workspace_members",
-            1,
-            (
-                "status 'gone' is none of ours: --map gone=... maps it to one of active, invited,"
-                " suspended, removed"
-            ),
-        ),
+        ("public.workspace_members", 1, "status 'gone' is none of ours: --map gone=..."),
     },
 }
-"""What only the owner can decide: table, rows, what is said about it."""
+"""What only the owner can decide: table, rows, how what is said about it begins."""
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +70,19 @@ def test_it_finds_what_it_can_mend(found: dict[str, list[Finding]], name: str) -
 
 @pytest.mark.parametrize("name", UNDECIDED)
 def test_it_says_what_only_the_owner_can_decide(found: dict[str, list[Finding]], name: str) -> None:
-    waiting = {(one.object, one.count, one.reason) for one in found[name] if one.reason}
-    assert waiting == UNDECIDED[name]
+    waiting = [one for one in found[name] if one.reason]
+    assert len(waiting) == len(UNDECIDED[name])
+    for table, count, begins in UNDECIDED[name]:
+        assert any(
+            (one.object, one.count) == (table, count) and str(one.reason).startswith(begins)
+            for one in waiting
+        ), f"{table}: {begins}"
+
+
+def test_the_known_values_are_listed(found: dict[str, list[Finding]]) -> None:
+    assert str(found["unknown-roles"][0].reason).endswith(
+        "maps it to one of owner, admin, editor, viewer, member"
+    )
 
 
 def test_every_fault_has_a_case(found: dict[str, list[Finding]]) -> None:
