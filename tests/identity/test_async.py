@@ -1,0 +1,326 @@
+"""Asynchronous sessions and connections, of psycopg and asyncpg: the same promises."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+import warnings
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import exc, select, text
+from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+
+from fixtures.databases import Database
+from fixtures.identities import ADA, ASYNC, BEN, address, async_engine
+from fixtures.people import Person, World
+from mivaa_schema.errors import (
+    AutocommitRefused,
+    BadTarget,
+    EngineNotGuarded,
+    IdentityChanged,
+    TransactionLost,
+)
+from mivaa_schema.identity import Identity, IdentityMissing, identify
+from mivaa_schema.models import Document
+from mivaa_schema.search import search_documents
+
+W = World()
+WORKSPACES = text("select distinct workspace_id from public.documents")
+
+Asking = AsyncSession | AsyncConnection
+Scene = Callable[[AsyncEngine], Awaitable[None]]
+
+
+@pytest.fixture(params=ASYNC)
+def play(request: pytest.FixtureRequest, shared_world: Database) -> Callable[..., None]:
+    """Run a coroutine on a guarded engine of each driver, with a pool of one."""
+
+    def run(scene: Scene, database: Database = shared_world, **options: Any) -> None:
+        async def within() -> None:
+            engine = async_engine(database, request.param, **options)
+            try:
+                await scene(engine)
+            finally:
+                await engine.dispose()
+
+        asyncio.run(within())
+
+    return run
+
+
+async def seen(asking: Asking) -> set[uuid.UUID]:
+    """The workspaces whose documents are visible."""
+    return set((await asking.execute(WORKSPACES)).scalars())
+
+
+def test_each_sees_its_own_workspace_and_no_other(play: Any) -> None:
+    async def scene(engine: AsyncEngine) -> None:
+        for identity, workspace in ((ADA, W.a), (BEN, W.b), (ADA, W.a)):
+            async with identify(AsyncSession(engine), identity) as session:
+                assert await seen(session) == {workspace}
+            async with engine.connect() as connection:
+                assert await seen(identify(connection, identity)) == {workspace}
+
+    play(scene)
+
+
+def test_commit_rollback_and_savepoints_go_on_as_the_same_one(play: Any) -> None:
+    async def scene(engine: AsyncEngine) -> None:
+        async with identify(AsyncSession(engine), ADA) as session:
+            for end in (session.commit, session.rollback):
+                assert await seen(session) == {W.a}
+                await end()
+            async with session.begin():
+                with pytest.raises(exc.DBAPIError):
+                    async with session.begin_nested():
+                        await session.execute(text("select 1 / 0"))
+                assert await seen(session) == {W.a}
+                async with session.begin_nested():
+                    assert await seen(session) == {W.a}
+            assert await seen(session) == {W.a}
+
+    play(scene)
+
+
+def test_a_flush_that_the_database_refuses_goes_on_as_the_same_one(play: Any) -> None:
+    async def scene(engine: AsyncEngine) -> None:
+        async with identify(AsyncSession(engine), ADA) as session:
+            session.add(Document(workspace_id=W.b, user_id=ADA.user_id, title="Not mine"))
+            with pytest.raises(exc.DBAPIError, match="row-level security"):
+                await session.flush()
+            await session.rollback()
+            session.add(Document(workspace_id=W.a, user_id=ADA.user_id, title="Mine"))
+            await session.flush()
+            assert await seen(session) == {W.a}
+
+    play(scene)
+
+
+def test_rows_that_are_streamed_are_its_own(play: Any) -> None:
+    async def scene(engine: AsyncEngine) -> None:
+        async with identify(AsyncSession(engine), BEN) as session:
+            rows = await session.stream_scalars(select(Document.workspace_id))
+            assert {row async for row in rows} == {W.b}
+        async with identify(AsyncSession(engine), ADA) as session:
+            rows = await session.stream_scalars(select(Document.workspace_id))
+            async for row in rows:
+                assert row == W.a
+                break
+            await rows.close()
+        async with identify(AsyncSession(engine), BEN) as session:
+            assert await seen(session) == {W.b}
+
+    play(scene)
+
+
+def test_without_an_identity_there_are_no_rows_and_a_warning(play: Any) -> None:
+    async def scene(engine: AsyncEngine) -> None:
+        async with AsyncSession(engine) as session:
+            with pytest.warns(IdentityMissing):
+                assert await seen(session) == set()
+        async with engine.connect() as connection:
+            with pytest.warns(IdentityMissing):
+                assert await seen(connection) == set()
+            await connection.rollback()
+            with pytest.raises(IdentityMissing):
+                await seen(connection)
+            with pytest.raises(exc.ResourceClosedError):
+                await seen(connection)
+
+    play(scene)
+
+
+def test_misuse_is_an_error(play: Any, shared_world: Database) -> None:
+    async def scene(engine: AsyncEngine) -> None:
+        async with identify(AsyncSession(engine), ADA) as session:
+            assert await seen(session) == {W.a}
+            with pytest.raises(IdentityChanged):
+                identify(session, BEN)
+            await session.execute(text("commit"))
+            with pytest.raises(TransactionLost):
+                await seen(session)
+            # What the driver makes of a transaction that it has not ended is its own affair.
+            await session.invalidate()
+        async with engine.connect() as connection:
+            identify(connection, ADA)
+            assert await seen(connection) == {W.a}
+            with pytest.raises(IdentityChanged):
+                identify(connection, BEN)
+        with pytest.raises(BadTarget, match="await"):
+            identify(engine.connect(), ADA)
+        async with identify(AsyncSession(engine), BEN) as session:
+            assert await seen(session) == {W.b}
+
+    play(scene)
+
+
+def test_an_engine_in_autocommit_is_refused(play: Any) -> None:
+    async def scene(engine: AsyncEngine) -> None:
+        async with identify(AsyncSession(engine), ADA) as session:
+            with pytest.raises(AutocommitRefused):
+                await seen(session)
+
+    play(scene, isolation_level="AUTOCOMMIT")
+
+
+def test_a_connection_in_autocommit_is_refused(play: Any) -> None:
+    async def scene(engine: AsyncEngine) -> None:
+        async with engine.connect() as connection:
+            identify(connection, ADA)
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            with pytest.raises(AutocommitRefused):
+                await seen(connection)
+            with pytest.raises(exc.ResourceClosedError):
+                await seen(connection)
+        async with identify(AsyncSession(engine), ADA) as session:
+            assert await seen(session) == {W.a}
+
+    play(scene)
+
+
+@pytest.mark.parametrize("driver", ASYNC)
+def test_an_engine_without_a_guard_is_refused(shared_world: Database, driver: str) -> None:
+    async def scene() -> None:
+        engine = create_async_engine(address(shared_world, driver))
+        async with AsyncSession(engine) as session:
+            with pytest.raises(EngineNotGuarded):
+                identify(session, ADA)
+        await engine.dispose()
+
+    asyncio.run(scene())
+
+
+def test_a_factory_and_a_search_work_as_the_user(play: Any) -> None:
+    async def scene(engine: AsyncEngine) -> None:
+        factory = async_sessionmaker(engine, execution_options={"mivaa_identity": ADA})
+        query = [1.0, *[0.0] * 767]
+        async with factory() as session:
+            assert await session.run_sync(lambda s: search_documents(s, query)) == []
+            assert await seen(session) == {W.a}
+
+    play(scene)
+
+
+def test_tasks_share_a_pool_and_nothing_else(play: Any) -> None:
+    async def scene(engine: AsyncEngine) -> None:
+        async def work(number: int) -> None:
+            identity, workspace = ((ADA, W.a), (BEN, W.b))[number % 2]
+            for turn in range(10):
+                async with identify(AsyncSession(engine), identity) as session:
+                    assert await seen(session) == {workspace}
+                    await asyncio.sleep(0)
+                    if turn % 3 == 0:
+                        await session.commit()
+                    assert await seen(session) == {workspace}
+
+        await asyncio.gather(*(work(number) for number in range(12)))
+
+    play(scene, pool_size=2, pool_timeout=60)
+
+
+def test_a_task_that_is_cancelled_leaves_nothing_behind(play: Any) -> None:
+    async def scene(engine: AsyncEngine) -> None:
+        async def sleeper(ready: asyncio.Event) -> None:
+            async with identify(AsyncSession(engine), ADA) as session:
+                assert await seen(session) == {W.a}
+                ready.set()
+                await session.execute(text("select pg_sleep(60)"))
+
+        for _ in range(3):
+            ready = asyncio.Event()
+            task = asyncio.create_task(sleeper(ready))
+            await ready.wait()
+            await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            async with identify(AsyncSession(engine), BEN) as session:
+                assert await seen(session) == {W.b}
+
+    with warnings.catch_warnings():
+        # The driver ends the cancelled connection behind our back.
+        warnings.simplefilter("ignore", ResourceWarning)
+        play(scene)
+
+
+def test_a_task_that_is_cancelled_while_it_begins_leaves_no_way_on(play: Any) -> None:
+    async def scene(engine: AsyncEngine) -> None:
+        for delay in range(8):
+            async with identify(AsyncSession(engine), ADA) as session:
+                task = asyncio.create_task(seen(session))
+                for _ in range(delay):
+                    await asyncio.sleep(0)
+                task.cancel()
+                try:
+                    assert await task == {W.a}
+                except asyncio.CancelledError:
+                    with contextlib.suppress(exc.SQLAlchemyError, TransactionLost):
+                        assert await seen(session) == {W.a}
+            async with identify(AsyncSession(engine), BEN) as session:
+                assert await seen(session) == {W.b}
+
+    play(scene)
+
+
+async def _nothing(_: AsyncSession) -> None:
+    pass
+
+
+async def _commit(session: AsyncSession) -> None:
+    await session.commit()
+
+
+async def _error(session: AsyncSession) -> None:
+    with pytest.raises(exc.DBAPIError):
+        await session.execute(text("select 1 / 0"))
+
+
+async def _savepoint(session: AsyncSession) -> None:
+    with pytest.raises(exc.DBAPIError):
+        async with session.begin_nested():
+            await session.execute(text("select 1 / 0"))
+
+
+async def _for_the_session(session: AsyncSession) -> None:
+    await session.execute(text("select set_config('request.jwt.claims', '{}', false)"))
+    await session.execute(text("set session role anon"))
+    await session.commit()
+
+
+async def _broken_connection(session: AsyncSession) -> None:
+    with pytest.raises(exc.DBAPIError):
+        await session.execute(text("select pg_terminate_backend(pg_backend_pid())"))
+
+
+FAULTS = (_nothing, _commit, _error, _savepoint, _for_the_session, _commit, _broken_connection)
+
+
+def test_two_tenants_take_turns_a_thousand_times_with_faults_between(play: Any) -> None:
+    async def scene(engine: AsyncEngine) -> None:
+        for turn in range(1000):
+            identity, workspace = ((ADA, W.a), (BEN, W.b))[turn % 2]
+            async with identify(AsyncSession(engine), identity) as session:
+                assert await seen(session) == {workspace}, f"turn {turn}"
+                await FAULTS[turn % len(FAULTS)](session)
+
+    play(scene)
+
+
+def test_a_request_names_its_workspace(play: Any) -> None:
+    async def scene(engine: AsyncEngine) -> None:
+        claims = Person("both").claims
+        for workspace in (W.b, W.a):
+            identity = Identity.from_claims(claims, workspace_id=workspace)
+            async with identify(AsyncSession(engine), identity) as session:
+                assert await seen(session) == {workspace}
+
+    play(scene)
