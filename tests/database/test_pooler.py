@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psycopg2
 import pytest
+import sqlalchemy as sa
 
 from fixtures.bouncers import Bouncer, bouncer, load, needs_pgbouncer
-from fixtures.clusters import Servers
+from fixtures.clusters import Kind, Servers
 from fixtures.databases import OWNER, Database
 from mivaa_schema.database import create_engine, database_url
 from mivaa_schema.errors import BadSetting, HostUnreachable, TransactionPooler
+from mivaa_schema.migrations import UPGRADE_LOCK
 from mivaa_schema.pooler import declared, refuse_transaction_pooler
 from mivaa_schema.server import EmbeddedServer
 from mivaa_schema.settings import Settings
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture(scope="module")
-def server(servers: Servers, platform_template: Callable[[int], str]) -> EmbeddedServer:
+def server(
+    servers: Servers, platform_template: Callable[[int], str], pytestconfig: pytest.Config
+) -> EmbeddedServer:
     """The server of the session, with the role that runs the chain."""
-    platform_template(18)
-    return servers(18)
+    major = Kind.of(pytestconfig).major
+    platform_template(major)
+    return servers(major)
 
 
 def refuses(url: str, setting: str = "auto") -> bool:
@@ -186,16 +199,107 @@ def open_connections(pool: Bouncer, number: int) -> None:
     assert len({pid for ((pid,),) in pids}) == number
 
 
-def settings_of_session(pool: Bouncer) -> list[tuple[object, ...]]:
+def settings_of_session(pool: Bouncer, database: str = "postgres") -> list[tuple[object, ...]]:
     """What was set in the session of the server that the pooler gives next."""
-    return run(pool, "select name, setting from pg_settings where source = 'session' order by name")
+    # The pooler itself sets the name of each client, and leaves it to one without a name.
+    set_there = """
+        select name, setting from pg_settings
+        where source = 'session' and name <> 'application_name' order by name
+    """
+    return run(pool, set_there, database)
 
 
-def run(pool: Bouncer, sql: str) -> list[tuple[object, ...]]:
-    # A name of its own: the pooler itself hands the name of one client on to one without.
-    connection = psycopg2.connect(pool.url("postgres"), application_name="tests")
-    with contextlib.closing(connection) as client:
+def run(pool: Bouncer, sql: str, database: str = "postgres") -> list[tuple[object, ...]]:
+    with contextlib.closing(psycopg2.connect(pool.url(database))) as client:
         client.autocommit = True
         with client.cursor() as cursor:
             cursor.execute(sql)
             return cursor.fetchall() if cursor.description else []
+
+
+# The chain
+
+
+def alembic_process(url: str, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "alembic", "-x", f"url={url}", *words],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("MIVAA_")},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end_of(run: subprocess.Popen[str]) -> tuple[int, str]:
+    """Exit code and what was printed."""
+    _, printed = run.communicate()
+    return run.returncode, printed
+
+
+@needs_pgbouncer
+def test_chain_goes_up_and_down_through_a_session_pooler(
+    platform_database: Database, head_database: Database
+) -> None:
+    empty = platform_database.dump()
+    with bouncer(platform_database.server, "session") as pool:
+        url = pool.url(platform_database.name)
+        code, printed = end_of(alembic_process(url, "upgrade", "head"))
+        assert code == 0, printed
+        assert platform_database.dump() == head_database.dump()
+        code, printed = end_of(alembic_process(url, "downgrade", "base"))
+        assert code == 0, printed
+    assert platform_database.dump() == empty
+
+
+@pytest.mark.slow
+@needs_pgbouncer
+@pytest.mark.parametrize(("state", "lock_timeout"), [("waiting", "20"), ("idle", "0.05")])
+def test_upgrade_that_was_killed_behind_a_session_pooler_blocks_nobody(
+    platform_database: Database, head_database: Database, state: str, lock_timeout: str
+) -> None:
+    platform_database.upgrade("0005")
+    with bouncer(platform_database.server, "session") as pool:
+        url = pool.url(platform_database.name)
+        with platform_database.owner() as user:
+            # The upgrade has to wait for this one, in a statement or between two tries.
+            user.exec_driver_sql("select count(*) from public.documents")
+            killed = alembic_process(
+                url,
+                "-x",
+                f"lock_timeout={lock_timeout}",
+                "-x",
+                "lock_retries=1000",
+                "upgrade",
+                "head",
+            )
+            wait_until(lambda: holder(platform_database) == state, killed)
+            killed.kill()
+            assert end_of(killed)[0] == -signal.SIGKILL
+        wait_until(lambda: holder(platform_database) is None)
+        code, printed = end_of(alembic_process(url, "upgrade", "head"))
+        assert code == 0, printed
+    assert platform_database.dump() == head_database.dump()
+
+
+def holder(database: Database) -> str | None:
+    """What the session does that holds the lock of an upgrade; None, if there is no such one."""
+    with database.superuser() as connection:
+        found = connection.execute(
+            sa.text(
+                "select case when a.wait_event_type = 'Lock' then 'waiting' else a.state end"
+                " from pg_locks l join pg_stat_activity a using (pid)"
+                " where l.locktype = 'advisory' and l.granted and a.datname = current_database()"
+                "   and (l.classid::bigint << 32 | l.objid::bigint) = :key"
+            ),
+            {"key": UPGRADE_LOCK},
+        )
+        state: str | None = found.scalar()
+        return state
+
+
+def wait_until(done: Callable[[], bool], run: subprocess.Popen[str] | None = None) -> None:
+    deadline = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < deadline
+        assert run is None or run.poll() is None, end_of(run)
+        time.sleep(0.02)
