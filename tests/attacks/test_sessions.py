@@ -82,6 +82,18 @@ def test_the_login_of_the_api_has_no_rights_of_its_own(attacked: Database) -> No
 
 
 @both_majors
+def test_the_login_of_the_api_cannot_configure_postgrest(attacked: Database) -> None:
+    """PostgREST reads settings of its login, the key of its tokens among them."""
+    configure = "alter role authenticator set pgrst.jwt_secret = 'of the attacker'"
+    with attacking(attacked, VIEWER) as connection:
+        for reset in ("select 1", "reset role", "set local role service_role"):
+            run(connection, reset)
+            assert state(connection, configure) == "42501"
+    with superuser(attacked) as connection:
+        assert state(connection, configure) == "00000"
+
+
+@both_majors
 def test_a_login_that_may_become_a_user_becomes_nobody_else(attacked: Database) -> None:
     """What docs/security.md recommends for direct access: it cannot become service_role."""
     with superuser(attacked) as connection:
