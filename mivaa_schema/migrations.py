@@ -43,6 +43,7 @@ MUTATING_COMMANDS = frozenset({"upgrade", "downgrade", "do_stamp"})
 
 _LOCK_NOT_AVAILABLE = "55P03"
 _DEADLOCK_DETECTED = "40P01"
+_UNKNOWN = "at work"
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 
@@ -90,14 +91,15 @@ def upgrade_lock(connection: Connection, seconds: float) -> Iterator[None]:
             pid, application = holder or ("unknown", "unknown")
             raise UpgradeRunning(pid=pid, application=application, seconds=seconds)
         time.sleep(_pause(1))
+    session = connection.execute(text("select pg_backend_pid()")).scalar_one()
     connection.commit()
     try:
         yield
     finally:
-        # A session that is lost has lost its lock as well.
+        # A session that is lost has lost its lock as well, and another may be in its place.
         with contextlib.suppress(exc.SQLAlchemyError):
             connection.rollback()
-            connection.execute(text("select pg_advisory_unlock(:key)"), key)
+            connection.execute(text(_UNLOCK), key | {"session": session})
             connection.commit()
 
 
@@ -208,8 +210,8 @@ def revision_at_work(
         recorded = recorded_revisions(connection)
         begun = begun_revision(connection, script)
         connection.rollback()
-    except exc.DBAPIError:
-        return "at work", "in an unknown state, since the connection is lost"
+    except exc.SQLAlchemyError:
+        return _UNKNOWN, "either untouched or begun, since the server does not answer"
     current = recorded[0] if recorded else None
     if begun is not None:
         return begun, (
@@ -299,7 +301,7 @@ def records(connection: Connection, script: ScriptDirectory, command: str) -> It
     try:
         yield
     except MivaaError as failure:
-        with contextlib.suppress(exc.DBAPIError):
+        with contextlib.suppress(exc.SQLAlchemyError):
             if command == "upgrade" and isinstance(failure, RevisionFailed):
                 _record_failure(connection, script, failure)
             _clear_up(connection)
@@ -319,7 +321,8 @@ def _record_failure(
     connection: Connection, script: ScriptDirectory, failure: RevisionFailed
 ) -> None:
     """Record the failed phase, in a transaction of its own: the revision's is rolled back."""
-    revision = script.get_revision(failure.fields["revision"])
+    name = failure.fields["revision"]
+    revision = script.get_revision(name) if name != _UNKNOWN else None
     phase = getattr(revision.module, "PHASE", None) if revision else None
     connection.rollback()
     if phase is None or connection.execute(text(_HAS_TRACKING)).scalar() is None:
@@ -357,7 +360,8 @@ def run_with_retries(
     while True:
         try:
             run()
-        except exc.DBAPIError as error:
+        except (exc.DBAPIError, exc.PendingRollbackError) as failure:
+            error = _first_cause(failure)
             before = revision
             revision, state = at_work()
             if getattr(error.orig, "pgcode", None) not in (_LOCK_NOT_AVAILABLE, _DEADLOCK_DETECTED):
@@ -377,6 +381,16 @@ def run_with_retries(
             return
 
 
+def _first_cause(failure: exc.SQLAlchemyError) -> exc.DBAPIError:
+    """What the server said, where leaving a block on the lost connection has failed after it."""
+    cause: BaseException | None = failure
+    while cause is not None and not isinstance(cause, exc.DBAPIError):
+        cause = cause.__context__
+    if cause is None:
+        raise failure
+    return cause
+
+
 def _named_by_server(error: exc.DBAPIError) -> str | None:
     """Whom ``mivaa.lock_tables`` found in its way; other waits for a lock name nobody."""
     diagnosis: Any = getattr(error.orig, "diag", None)
@@ -392,7 +406,9 @@ def describe(error: exc.DBAPIError) -> str:
         getattr(diagnosis, name, None)
         for name in ("message_primary", "message_detail", "message_hint")
     )
-    return ". ".join(part.rstrip(".") for part in parts if part) + "." or str(error.orig)
+    text = ". ".join(part.rstrip(".") for part in parts if part)
+    # A lost connection has words of its own, on several lines, and no diagnosis.
+    return (text or " ".join(str(error.orig).split()).rstrip(".")) + "."
 
 
 def blockers(engine: Engine) -> str:
@@ -434,6 +450,8 @@ values (:migration, :phase, 'failed', :message)
 on conflict (migration_name, phase) do update set
   status = 'failed', completed_at = null, error_message = excluded.error_message
 """
+
+_UNLOCK = "select pg_advisory_unlock(:key) where pg_backend_pid() = :session"
 
 _HOLDER = """
 select l.pid, coalesce(nullif(a.application_name, ''), 'unknown')

@@ -7,10 +7,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from alembic.util import CommandError
+from sqlalchemy import event
 
 from fixtures.databases import Database
 from mivaa_schema.migrations import UPGRADE_LOCK, recorded_revisions
@@ -100,6 +102,25 @@ def test_a_failed_revision_is_rolled_back_and_recorded(platform_database: Databa
         connection.exec_driver_sql("drop function public.refuse() cascade")
     platform_database.upgrade("0009")
     assert tracked(platform_database)["performance_optimization"] == ("running", None)
+
+
+def test_a_lost_connection_ends_with_what_to_do_next(platform_database: Database) -> None:
+    platform_database.upgrade("0008")
+
+    def end_it(connection: Any, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("create index concurrently"):
+            pid = connection.connection.dbapi_connection.info.backend_pid
+            with platform_database.superuser() as other:
+                other.execute(sa.text("select pg_terminate_backend(:pid)"), {"pid": pid})
+
+    event.listen(platform_database.engine(), "before_cursor_execute", end_it)
+    with pytest.raises(CommandError, match="Revision 0009 failed and is begun") as caught:
+        platform_database.upgrade("0009")
+    event.remove(platform_database.engine(), "before_cursor_execute", end_it)
+    assert "server closed the connection unexpectedly" in str(caught.value)
+    assert "`alembic downgrade 0008` takes back what of it is there" in str(caught.value)
+    assert "run the same command again: it goes on where it stopped" in str(caught.value)
+    platform_database.upgrade("0009")
 
 
 def test_a_database_of_a_later_version_is_left_alone(head_database: Database) -> None:
