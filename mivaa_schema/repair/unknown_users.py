@@ -12,7 +12,10 @@ COLUMNS = (
     ("public.pdf_documents", "user_id"),
     ("public.processed_documents", "user_id"),
     ("public.workspaces", "created_by"),
+    ("public.migration_tracking", "created_by"),
 )
+WORKSPACE = {"public.workspaces": "t.id", "public.migration_tracking": "null::uuid"}
+"""What says in which workspace a row is, where that is not its column ``workspace_id``."""
 FACTS = any_leads_somewhere((*COLUMNS, (MEMBERS, "user_id")), USERS)
 
 REPAIRS = (
@@ -25,7 +28,7 @@ REPAIRS = (
                 column,
                 USERS,
                 FACTS,
-                workspace="t.id" if table == "public.workspaces" else "t.workspace_id",
+                workspace=WORKSPACE.get(table, "t.workspace_id"),
             )
             for table, column in COLUMNS
         ),

@@ -2,7 +2,9 @@
 -- for each of: tables
 -- needs: {relation}.workspace_id
 select '{relation}.workspace_id', format('null in %s row(s)', count(*)), 'a workspace for each row',
-  'update {relation} set workspace_id = ... where workspace_id is null;'
+  case when '{relation}' = 'public.workspace_members' then ''
+    else 'After the upgrade, mivaa-schema repair missing-workspace --apply; or now: ' end
+    || 'update {relation} set workspace_id = ... where workspace_id is null;'
 from {relation} t
 where t.workspace_id is null
 having count(*) > 0
