@@ -10,7 +10,7 @@ from alembic import context
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
-from mivaa_schema import autogenerate, database, migrations, preflight, progress
+from mivaa_schema import autogenerate, database, migrations, pooler, preflight, progress
 from mivaa_schema.errors import MivaaError
 from mivaa_schema.models import Base
 from mivaa_schema.settings import Settings
@@ -59,7 +59,11 @@ def run_offline(settings: Settings) -> None:
 
 def run_online(settings: Settings) -> None:
     """Run the command on the database of the settings, or on the engine that a test gives."""
-    engine: Engine = context.config.attributes.get("connection") or database.open_engine(settings)
+    engine: Engine | None = context.config.attributes.get("connection")
+    if engine is None:
+        if settings.url is not None:
+            pooler.refuse_transaction_pooler(database.database_url(settings.url), settings.pooler)
+        engine = database.open_engine(settings)
     with database.connect(engine) as connection:
         context.configure(
             connection=connection,

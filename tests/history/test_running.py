@@ -26,16 +26,36 @@ def tracked(database: Database) -> dict[str, tuple[str, str | None]]:
         return {phase: (status, message) for phase, status, message in rows}
 
 
-def test_upgrades_at_once_take_turns_and_find_nothing_to_do(platform_database: Database) -> None:
+@pytest.mark.parametrize("number", [3, pytest.param(10, marks=pytest.mark.slow)])
+def test_upgrades_at_once_take_turns_and_find_nothing_to_do(
+    platform_database: Database, number: int
+) -> None:
     root = Path(__file__).parents[2]
     command = [sys.executable, "-m", "alembic", "-x", f"url={platform_database.url()}"]
     upgrades = [
         subprocess.Popen([*command, "upgrade", "head"], cwd=root, stderr=subprocess.PIPE, text=True)
-        for _ in range(3)
+        for _ in range(number)
     ]
     logs = [upgrade.communicate()[1] for upgrade in upgrades]
-    assert [upgrade.returncode for upgrade in upgrades] == [0, 0, 0], logs
-    assert sorted("Running upgrade" in log for log in logs) == [False, False, True]
+    assert [upgrade.returncode for upgrade in upgrades] == [0] * number, logs
+    assert sum("Running upgrade" in log for log in logs) == 1
+
+
+def test_a_transaction_pooler_is_refused_before_anything_is_changed(
+    platform_database: Database,
+) -> None:
+    before = platform_database.dump()
+    settings = ["-x", f"url={platform_database.url()}", "-x", "pooler=transaction"]
+    done = subprocess.run(
+        [sys.executable, "-m", "alembic", *settings, "upgrade", "head"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "leads through a transaction pooler: `-x pooler=transaction`" in done.stdout
+    assert platform_database.dump() == before
 
 
 def test_an_upgrade_gives_up_when_another_one_does_not_end(platform_database: Database) -> None:
