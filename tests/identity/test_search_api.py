@@ -1,0 +1,200 @@
+"""docs/examples/search_api.py through HTTP, on a real database."""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+
+from fixtures.databases import Database
+from fixtures.identities import POOL_OF_ONE, address
+from fixtures.issuer import EC, ISSUER, SECRET, KeyServer, key_server, signed
+from fixtures.pages import ROOT
+from fixtures.people import Person, World
+from fixtures.shelves import CHUNKS, DOCUMENTS, Shelf
+from fixtures.vectors import clustered
+from mivaa_schema.identity.tokens import TokenVerifier
+
+W = World()
+EXAMPLE = ROOT / "docs" / "examples" / "search_api.py"
+
+
+@pytest.fixture(scope="session")
+def library(
+    clone: Callable[..., Database], world_template: Callable[[int], str]
+) -> tuple[Database, Shelf, Shelf]:
+    """A world whose two workspaces hold the same vectors."""
+    made = clone(18, world_template(18))
+    vectors = clustered(np.random.default_rng(5), 8, subjects=2, topics=2)
+    shelves = Shelf("A", vectors), Shelf("B", vectors)
+    with made.owner() as connection:
+        for shelf in shelves:
+            shelf.fill(connection)
+    return made, *shelves
+
+
+@pytest.fixture
+def keys() -> Iterator[KeyServer]:
+    with key_server() as server:
+        yield server
+
+
+@pytest.fixture
+def api(library: Any, keys: KeyServer) -> Iterator[TestClient]:
+    """The application, with a single connection that logs in as the API does."""
+    spec = importlib.util.spec_from_file_location("search_api", EXAMPLE)
+    assert spec
+    assert spec.loader
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    url = address(library[0], "psycopg2", "authenticator")
+    engine = sa.create_engine(url, **POOL_OF_ONE)
+    verifier = TokenVerifier(issuer=ISSUER, secret=SECRET, jwks_url=keys.url)
+    with TestClient(example.create_app(engine, verifier), raise_server_exceptions=False) as client:
+        yield client
+    engine.dispose()
+
+
+def bearer(person: Person, workspace: uuid.UUID | None = None, **token: Any) -> dict[str, str]:
+    """The headers of a request."""
+    claims = {name: value for name, value in person.claims.items() if name != "role"}
+    headers = {"Authorization": f"Bearer {signed(**token, **claims)}"}
+    return headers | ({"X-Workspace-Id": str(workspace)} if workspace else {})
+
+
+def found(api: TestClient, shelf: Shelf, headers: dict[str, str]) -> set[uuid.UUID]:
+    body = {"embedding": shelf.vectors[0].tolist(), "match_count": 5}
+    answer = api.post("/search", json=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return {uuid.UUID(hit["id"]) for hit in answer.json()}
+
+
+def ids(shelf: Shelf, function: str = CHUNKS) -> set[uuid.UUID]:
+    return set(shelf.ids(function, range(len(shelf.vectors))))
+
+
+def test_a_search_finds_what_is_the_askers_own(api: TestClient, library: Any) -> None:
+    _, a, b = library
+    assert found(api, a, bearer(Person("viewer"))) <= ids(a)
+    assert found(api, a, bearer(Person("owner_of_b"))) <= ids(b)
+    assert len(found(api, a, bearer(Person("viewer")))) > 0
+
+
+def test_the_header_chooses_the_workspace(api: TestClient, library: Any) -> None:
+    _, a, b = library
+    both = Person("both")
+    assert found(api, a, bearer(both, W.a)) <= ids(a)
+    assert found(api, a, bearer(both, W.b)) <= ids(b)
+    body = {"embedding": a.vectors[0].tolist()}
+    without = api.post("/search", json=body, headers=bearer(both))
+    assert without.status_code == 403
+    assert "no workspace" in without.json()["detail"]
+    foreign = api.post("/search", json=body, headers=bearer(Person("viewer"), W.b))
+    assert foreign.status_code == 403
+    malformed = api.post("/search", json=body, headers=bearer(both) | {"X-Workspace-Id": "no uuid"})
+    assert malformed.status_code == 422
+
+
+def test_a_token_of_a_signing_key_is_believed(api: TestClient, library: Any) -> None:
+    headers = bearer(Person("viewer"), key=EC, algorithm="ES256", kid="ec")
+    assert found(api, library[1], headers)
+
+
+def test_a_document_of_another_workspace_is_not_there(api: TestClient, library: Any) -> None:
+    _, a, b = library
+    viewer = bearer(Person("viewer"))
+    own, foreign = (f"/documents/{shelf.id(DOCUMENTS, 0)}" for shelf in (a, b))
+    assert api.get(own, headers=viewer).json()["title"] == "Title 0"
+    assert api.get(foreign, headers=viewer).status_code == 404
+    assert api.get(foreign, headers=bearer(Person("owner_of_b"))).status_code == 200
+
+
+def test_a_viewer_cannot_add_a_document_and_an_editor_can(api: TestClient) -> None:
+    new = {"title": "New", "content": "Text"}
+    refused = api.post("/documents", json=new, headers=bearer(Person("viewer")))
+    assert refused.status_code == 403
+    added = api.post("/documents", json=new, headers=bearer(Person("editor")))
+    assert added.status_code == 201
+    document = f"/documents/{added.json()['id']}"
+    assert api.get(document, headers=bearer(Person("viewer"))).json()["content"] == "Text"
+    assert api.get(document, headers=bearer(Person("owner_of_b"))).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Basic eA=="},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer x.y.z"},
+        {"Authorization": f"Bearer {signed('another-secret-that-has-at-least-32-bytes')}"},
+        {"Authorization": f"Bearer {signed(exp=1)}"},
+        {"Authorization": f"Bearer {signed(role='service_role')}"},
+    ],
+    ids=["none", "basic", "empty", "no token", "another secret", "expired", "service"],
+)
+def test_without_a_valid_token_the_answer_is_401(api: TestClient, headers: dict[str, str]) -> None:
+    answer = api.get(f"/documents/{W.a}", headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_while_the_keys_are_unavailable_the_answer_is_503(api: TestClient, keys: KeyServer) -> None:
+    def fail(request: Any) -> None:
+        request.send_error(500)
+
+    keys.answer = fail
+    headers = bearer(Person("viewer"), key=EC, algorithm="ES256", kid="ec")
+    answer = api.get(f"/documents/{W.a}", headers=headers)
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
+
+
+def test_a_query_of_other_dimensions_is_422_and_says_why(api: TestClient) -> None:
+    answer = api.post("/search", json={"embedding": [1.0]}, headers=bearer(Person("viewer")))
+    assert answer.status_code == 422
+    assert "768" in answer.json()["detail"]
+
+
+def test_requests_at_once_never_mix(api: TestClient, library: Any) -> None:
+    _, a, b = library
+    wrong: list[Any] = []
+
+    def ask(name: str, shelf: Shelf) -> None:
+        for _ in range(15):
+            hits = found(api, a, bearer(Person(name)))
+            if not hits or not hits <= ids(shelf):
+                wrong.append((name, hits))
+
+    threads = [
+        threading.Thread(target=ask, args=pair) for pair in [("viewer", a), ("owner_of_b", b)] * 2
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_a_revoked_membership_ends_while_the_token_is_still_good(
+    api: TestClient, library: Any
+) -> None:
+    made, a, _ = library
+    headers = bearer(Person("second_editor", W.a))
+    assert found(api, a, headers)
+    status = sa.text("update public.workspace_members set status = :status where user_id = :user")
+    user = Person("second_editor").id
+    with made.owner() as owner:
+        owner.execute(status, {"status": "suspended", "user": user})
+    answer = api.post("/search", json={"embedding": a.vectors[0].tolist()}, headers=headers)
+    assert answer.status_code == 403
+    with made.owner() as owner:
+        owner.execute(status, {"status": "active", "user": user})
+    assert found(api, a, headers)
