@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -10,6 +12,7 @@ from click.testing import CliRunner, Result
 from fixtures.clusters import SUPERUSER
 from fixtures.databases import OWNER, Database
 from fixtures.existing_platform import run, scalar
+from mivaa_schema import preflight, repair
 from mivaa_schema.cli import main
 
 MISPLACED = (
@@ -124,3 +127,22 @@ def test_a_database_before_the_upgrade_is_sent_there_first(existing_database: Da
     assert done.exit_code == 1
     assert "The database is at no revision" in done.stderr
     assert "`alembic upgrade head` first" in done.stderr
+
+
+def test_the_guide_has_every_repair() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guide.md").read_text(encoding="utf-8")
+    for one in repair.REPAIRS:
+        assert f"| `{one.name}` | " in guide, f"the guide does not say what {one.name} does"
+
+
+def test_what_preflight_reports_names_a_repair_that_is_there(bad_database: Database) -> None:
+    with bad_database.owner() as connection:
+        remedies = [f.remedy for f in preflight.report(connection) if f.severity == "report"]
+    named = {name for text in remedies for name in re.findall(r"mivaa-schema repair (\S+)", text)}
+    assert named >= {
+        *("unknown-workspaces", "missing-workspace", "chunk-workspace", "orphaned-chunks"),
+        *("dangling-extractions", "unknown-users", "unknown-members"),
+        *("unknown-statuses", "unknown-roles", "unknown-member-statuses"),
+    }
+    for name in named:
+        assert repair.find(name)
