@@ -137,7 +137,7 @@ def test_direct_connection_is_never_refused(server: EmbeddedServer, times: int) 
 
 
 @needs_pgbouncer
-@pytest.mark.parametrize("times", [5, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [5, pytest.param(40, marks=pytest.mark.slow)])
 def test_session_pooler_is_never_refused(server: EmbeddedServer, times: int) -> None:
     # More clients than connections: some wait for one that another client had before.
     with (
