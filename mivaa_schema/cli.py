@@ -266,13 +266,16 @@ def repair_verb(
     if any("=" not in pair for pair in pairs):
         raise click.UsageError("--map is OLD=NEW")
     # Only here: it brings Alembic along, and the other verbs shall be quick.
-    from mivaa_schema import repair
+    from mivaa_schema import pooler, repair
 
     settings = resolve(url=url, home=home)
     chosen = None if name is None else repair.find(name)
     options = repair.Options(
         workspace=workspace, mapping=dict(pair.split("=", 1) for pair in pairs), batch=batch
     )
+    if applies and settings.url is not None:
+        # The lock that keeps it apart from an upgrade needs a session.
+        pooler.refuse_transaction_pooler(database.database_url(settings.url), settings.pooler)
     engine = database.open_engine(settings)
     if chosen is None:
         found = repair.survey(engine)

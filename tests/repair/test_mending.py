@@ -113,6 +113,15 @@ def test_an_extraction_goes_where_its_ends_are(with_workspaces: Database) -> Non
     assert value(with_workspaces, "processed_documents", "workspace_id", extraction) == A
 
 
+def test_only_the_unknown_workspace_that_is_named_is_created(
+    apply: Apply, adopted_database: Database
+) -> None:
+    assert apply("unknown-workspaces", workspace=A) == ([], [])
+    assert not is_there(adopted_database, "workspaces", UNKNOWN)
+    apply("unknown-workspaces", workspace=UNKNOWN)
+    assert is_there(adopted_database, "workspaces", UNKNOWN)
+
+
 @pytest.mark.parametrize(
     "name", ["of a member of two", "of a member of A, with a chunk in B", f"document 0 of {None}"]
 )

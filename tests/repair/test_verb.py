@@ -122,6 +122,17 @@ def test_rows_that_are_hidden_from_their_owner_are_no_faults(adopted_database: D
     assert "alter table public.documents no force row level security" in done.stderr
 
 
+def test_a_transaction_pooler_is_refused_before_anything_is_mended(
+    adopted_database: Database,
+) -> None:
+    url = adopted_database.url()
+    pooled = f"{url}{'&' if '?' in url else '?'}pgbouncer=true"
+    done = CliRunner().invoke(main, ["repair", "chunk-workspace", "--apply", "--url", pooled])
+    assert done.exit_code == 1
+    assert "leads through a transaction pooler" in done.stderr
+    assert scalar(adopted_database, MISPLACED) == 25
+
+
 def test_a_database_before_the_upgrade_is_sent_there_first(existing_database: Database) -> None:
     done = call(existing_database)
     assert done.exit_code == 1
