@@ -421,12 +421,12 @@ class RowSecurityForced(MivaaError):
 
 
 class RepairOptionRefused(MivaaError):
-    """`mivaa-schema repair {name}` takes no --{option}. Leave it away. Nothing was changed."""
+    """The repair `{name}` takes no --{option}. Leave it away. Nothing was changed."""
 
 
 class MapRefused(MivaaError):
-    """`--map {pair}` fits no column that `{repair}` looks at: the value before the sign must be
-    unknown, and the one behind it known, to the same column. {columns}. Nothing was changed.
+    """Nothing that `{repair}` looks at fits `--map {pair}`: the value before the sign must be unknown,
+    and the one behind it known, to the same column. {columns}. Nothing was changed.
     """
 
 
@@ -437,23 +437,22 @@ class UnknownWorkspace(MivaaError):
 
 
 class NothingMendable(MivaaError):
-    """`mivaa-schema repair {name}` can mend nothing of what it found as things are:
+    """The repair `{name}` can mend nothing of what it found, as things are:
       {reasons}
     Nothing was changed.
     """
 
 
 class RepairGaveWay(MivaaError):
-    """`mivaa-schema repair {name}` gave way {attempts} times to others at work on the same rows. In
-    the way: {blockers}.
+    """The repair `{name}` gave way {attempts} times to others at work on the same rows. In the way:
+    {blockers}.
     Batches before stay mended. End those sessions or choose a quieter time, then run the same
     command again: it goes on where it stopped.
     """
 
 
 class RepairFailed(MivaaError):
-    """`mivaa-schema repair {name}` met a batch that the database refused, and took that one back:
-    {detail}
+    """The repair `{name}` met a batch that the database refused, and took that one back: {detail}
     Batches before stay mended. Mend the cause, then run the same command again: it goes on where it
     stopped.
     """

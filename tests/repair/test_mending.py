@@ -420,7 +420,7 @@ def test_a_completion_without_the_embedding_is_pending(
 
 @pytest.mark.parametrize("name", ["chunk-workspace", "constraints"])
 def test_an_option_that_means_nothing_is_refused(refuse: Apply, name: str) -> None:
-    with pytest.raises(RepairOptionRefused, match=f"repair {name}` takes no --map"):
+    with pytest.raises(RepairOptionRefused, match=f"`{name}` takes no --map"):
         refuse(name, mapping={"a": "b"})
 
 
