@@ -27,6 +27,7 @@ import shutil
 import tempfile
 import threading
 import time
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -208,8 +209,9 @@ class Run:
         return self._seen(request, {self.logs[self.client[request]].pid})
 
     def _seen(self, request: int, pids: set[int]) -> list[Sight]:
-        start, end = self.start[request], self.end[request]
-        return [s for s in self.sights if s.pid in pids and start <= s.at <= end]
+        first = bisect_left(self.sights, self.start[request], key=lambda sight: sight.at)
+        last = bisect_right(self.sights, self.end[request], key=lambda sight: sight.at)
+        return [sight for sight in self.sights[first:last] if sight.pid in pids]
 
     def explain(self, request: int) -> str:
         """Why a request took so long, as far as it was seen."""

@@ -62,9 +62,9 @@ def draw_live_upgrade(runs: Sequence[Run], file: Path) -> None:
     save(drawn, file)
 
 
-def _traffic(rates: Any, stalls: Any, run: Run, step: float = 0.25) -> None:
+def _traffic(rates: Any, stalls: Any, run: Run, bins: int = 300) -> None:
     first = run.windows[0].start
-    edges = np.arange(0, run.windows[-1].end - first + step, step)
+    edges, step = np.linspace(0, run.windows[-1].end - first, bins + 1, retstep=True)
     for writing, color, name in ((False, READS, "reads"), (True, WRITES, "writes")):
         mine = run.writing == writing
         ended, taken = run.end[mine] - first, run.taken[mine]
@@ -101,4 +101,4 @@ def _traffic(rates: Any, stalls: Any, run: Run, step: float = 0.25) -> None:
     rates.set_ylabel("requests/s")
     stalls.set_ylabel("longest request, ms")
     stalls.set_xlabel("seconds")
-    stalls.legend(loc="upper right", ncols=3, frameon=False)
+    stalls.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)
