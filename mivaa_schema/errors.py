@@ -425,8 +425,8 @@ class RepairOptionRefused(MivaaError):
 
 
 class MapRefused(MivaaError):
-    """Nothing that `{repair}` looks at fits `--map {pair}`: the value before the sign must be unknown,
-    and the one behind it known, to the same column. {columns}. Nothing was changed.
+    """Nothing that `{repair}` looks at fits `--map {pair}`: the value before the sign must be
+    unknown, and the one behind it known, to the same column. {columns}. Nothing was changed.
     """
 
 

@@ -194,6 +194,12 @@ def test_orphans_are_deleted_and_nothing_else(apply: Apply, adopted_database: Da
     assert not is_there(adopted_database, "document_chunks", row("orphan of nothing"))
 
 
+def test_orphans_of_the_named_workspace_go_alone(apply: Apply, adopted_database: Database) -> None:
+    assert apply("orphaned-chunks", workspace=A)[1] == []
+    assert not is_there(adopted_database, "document_chunks", row("orphan of A"))
+    assert is_there(adopted_database, "document_chunks", row("orphan of nothing"))
+
+
 def test_chunks_stay_where_every_one_of_a_workspace_would_go(
     apply: Apply, adopted_database: Database
 ) -> None:
