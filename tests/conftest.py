@@ -4,5 +4,6 @@ pytest_plugins = (
     "fixtures.clusters",
     "fixtures.databases",
     "fixtures.existing_platform",
+    "fixtures.messy_platform",
     "fixtures.projects",
 )

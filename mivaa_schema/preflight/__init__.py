@@ -43,6 +43,9 @@ LISTS = {
     "policies": expected.policies,
 }
 
+# What a check can be made for, one by one.
+EACH = LISTS | {"vectors": expected.vectors}
+
 _TYPES = {str: "text", int: "integer", bool: "boolean", list: "text[]", type(None): "text"}
 
 
@@ -180,7 +183,7 @@ def _render(severity: Severity, path: Path) -> list[str]:
     query = "\n".join(line for line in text.splitlines() if line not in head)
     facts = dict(re.findall(r"(?m)^-- (needs|for each of): (.*)$", text))
     rendered = []
-    for item in LISTS[facts["for each of"]]() if "for each of" in facts else [{}]:
+    for item in EACH[facts["for each of"]]() if "for each of" in facts else [{}]:
         fill = {"migration": MIGRATION, **item}
         needs = [_fill(need.strip(), fill) for need in facts.get("needs", "").split(",") if need]
         statement = _COLLECT.format(

@@ -111,6 +111,11 @@ def columns() -> list[Item]:
     ]
 
 
+def vectors() -> list[Item]:
+    """Columns that hold embeddings."""
+    return [item for item in columns() if item["type"].startswith("vector")]
+
+
 def accepted(table: str, column: Column[Any]) -> str:
     """A regular expression for the types, as PostgreSQL prints them, that a column may have."""
     type_ = column.type

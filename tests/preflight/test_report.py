@@ -32,6 +32,7 @@ AS_FOUND = {
         'policy "Everything is open" on public.documents',
         "permissive, for all to public using (true) with check (true)",
     ),
+    "limited_text": ("public.workspaces.name", "character varying(200)"),
     "update_trigger": (
         "trigger update_document_chunks_updated_at on public.document_chunks",
         "CREATE TRIGGER",
@@ -95,6 +96,25 @@ PLANTED = {
         ),
         "public.workspace_members",
         "holding several memberships each of 1 user(s)",
+    ),
+    "zero_vector": (
+        (
+            "update public.documents set embedding = array_fill(0::real, array[1536])::vector"
+            " where workspace_id is null"
+        ),
+        "public.documents.embedding",
+        "zero in 1 row(s)",
+    ),
+    "duplicate_chunk": (
+        (
+            "alter table public.document_chunks"
+            " drop constraint document_chunks_document_id_chunk_index_key;"
+            " insert into public.document_chunks (document_id, chunk_index, content)"
+            " select document_id, chunk_index, content from public.document_chunks"
+            " where chunk_index <= 2"
+        ),
+        "public.document_chunks",
+        "holding several chunks at 22 place(s) of a document",
     ),
     "broken_index": (
         (
