@@ -89,6 +89,17 @@ def test_an_estimate_tells_how_large_a_workspace_is_that_one_can_name(attacked: 
 
 
 @both_majors
+def test_an_execution_plan_tells_how_many_rows_were_passed_over(attacked: Database) -> None:
+    plan = "explain (analyze, format json) select count(*) from public.documents"
+    with attacking(attacked, VIEWER) as connection:
+        run(connection, "set local enable_indexscan = off")
+        run(connection, "set local enable_bitmapscan = off")
+        run(connection, "set local enable_indexonlyscan = off")
+        told = json.dumps(run(connection, plan).scalar_one())
+    assert int(re.findall(r'"Rows Removed by Filter": (\d+)', told)[0]) > 100
+
+
+@both_majors
 def test_the_catalog_tells_how_many_rows_all_workspaces_have(attacked: Database) -> None:
     total = "select reltuples from pg_class where oid = 'public.documents'::regclass"
     with attacking(attacked, VIEWER) as connection:

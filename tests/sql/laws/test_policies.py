@@ -32,6 +32,21 @@ LAWS = (
         "create table public.planted (id uuid); " + FOREIGN,
     ),
     Law(
+        "the tables on which all trust rests admit and isolate",
+        "select o.name || ': ' || wanted from tables o, unnest(array['access', 'isolation']) wanted"
+        " where o.name in ('public.workspaces', 'public.workspace_members')"
+        " and not exists (select from policies p where p.table_name = o.name"
+        " and p.polname = o.relname || '_' || wanted)",
+        "add the policy to sql/policies: who writes a membership enters a workspace",
+        {
+            "drop policy workspace_members_isolation on public.workspace_members": (
+                "public.workspace_members: isolation"
+            ),
+            "drop policy workspaces_access on public.workspaces": "public.workspaces: access",
+        },
+        "create policy everybody on public.workspaces using (true)",
+    ),
+    Law(
         "conditions are restrictive",
         "select name from policies where polpermissive and polname <> relname || '_access'",
         'make the policy "as restrictive": a permissive one is an alternative, no condition',
