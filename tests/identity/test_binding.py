@@ -227,6 +227,41 @@ def test_an_engine_derived_for_the_application_is_guarded_and_shares_the_pool(
         assert seen(session) == {W.a}
 
 
+def test_a_derived_engine_can_be_guarded_alone(engines: Engines) -> None:
+    owner = engines(guarded=False)
+    users = guard(owner.execution_options())
+    with session_of(users, ADA) as session:
+        assert seen(session) == {W.a}
+    with Session(owner) as session:
+        assert seen(session) == {W.a, W.b}
+    with Session(users) as session, pytest.warns(IdentityMissing):
+        assert seen(session) == NOWHERE
+
+
+@both_kinds
+@pytest.mark.parametrize("driver", SYNC)
+@pytest.mark.parametrize("ping", [False, True], ids=["no ping", "ping"])
+def test_a_connection_that_was_lost_in_the_pool_is_replaced(
+    engines: Engines, shared_world: Database, driver: str, ping: bool, of: Any
+) -> None:
+    engine = engines(driver, pool_pre_ping=ping)
+    with of(engine, BEN) as asking:
+        pid = asking.execute(text("select pg_backend_pid()")).scalar_one()
+    with shared_world.superuser() as connection:
+        connection.execute(text("select pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+    with of(engine, ADA) as asking:
+        if not ping:
+            with pytest.raises(exc.DBAPIError) as caught:
+                seen(asking)
+            assert caught.value.connection_invalidated
+            if of is connection_of:
+                with pytest.raises(exc.ResourceClosedError):
+                    seen(asking)
+                return
+            asking.rollback()
+        assert seen(asking) == {W.a}
+
+
 # Whoever is not bound sees nothing, whatever the login role may see.
 
 

@@ -304,20 +304,29 @@ def half(request: BaseHTTPRequestHandler) -> None:
     request.close_connection = True
 
 
-def endless(request: BaseHTTPRequestHandler) -> None:
-    request.send_response(200)
-    request.end_headers()
-    for _ in range(10_000):
-        request.wfile.write(b" " * 10_000)
+# What would do if it came from there, in time, and in fewer bytes.
+GOOD = json.dumps({"keys": [public(EC, "ec")]}).encode()
+
+
+def elsewhere(request: BaseHTTPRequestHandler) -> None:
+    if request.path == "/elsewhere":
+        say(request, GOOD)
+    else:
+        say(request, b"", 302, Location="/elsewhere")
+
+
+def long(request: BaseHTTPRequestHandler) -> None:
+    say(request, b" " * 1_000_000 + GOOD)
 
 
 def drip(request: BaseHTTPRequestHandler) -> None:
     request.send_response(200)
     request.end_headers()
-    for _ in range(200):
+    for _ in range(20):
         request.wfile.write(b" ")
         request.wfile.flush()
         time.sleep(0.05)
+    request.wfile.write(GOOD)
 
 
 def silence(_: BaseHTTPRequestHandler) -> None:
@@ -330,7 +339,7 @@ def silence(_: BaseHTTPRequestHandler) -> None:
         answering(500, b""),
         answering(404, b"no such page"),
         answering(401, b"{}"),
-        answering(302, b"", Location="http://127.0.0.1:1/keys"),
+        elsewhere,
         answering(301, b"", Location="file:///etc/passwd"),
         answering(200, b""),
         answering(200, b"<html>maintenance</html>"),
@@ -346,7 +355,7 @@ def silence(_: BaseHTTPRequestHandler) -> None:
         answering(200, b"[" * 100_000),
         hang_up,
         half,
-        endless,
+        long,
         drip,
         silence,
     ],
