@@ -41,6 +41,8 @@ def run_offline(settings: Settings) -> None:
     if bare:
         context.run_migrations()
         return
+    # Half of a script on top of a failed half is worse than either.
+    context.static_output("\\set ON_ERROR_STOP on")
     for statement in migrations.session_settings(migrations.timeouts(settings)):
         context.execute(statement)
     if context.get_starting_revision_argument() in (None, "base"):

@@ -16,6 +16,7 @@ from fixtures.clusters import both_majors
 from fixtures.databases import Database
 from fixtures.dump import program
 from fixtures.people import World
+from mivaa_schema.migrations import recorded_revisions
 
 
 def script(database: Database, direction: Callable[..., None], revision: str) -> str:
@@ -130,3 +131,37 @@ def test_an_index_of_the_name_with_another_definition_stops_the_upgrade(
 def test_the_script_names_no_path_of_this_machine(platform_database: Database) -> None:
     text = script(platform_database, command.upgrade, "head")
     assert str(Path(__file__).parents[2]) not in text
+
+
+def tolerant_psql(database: Database, text: str) -> subprocess.CompletedProcess[str]:
+    """Run a script by a program that is not told what to do after an error."""
+    return subprocess.run(
+        [program(database.major, "psql"), "-X", "-q", database.url()],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_script_stops_at_its_first_error_and_has_changed_nothing(
+    platform_database: Database,
+) -> None:
+    platform_database.upgrade("0002")
+    before = platform_database.dump()
+    done = tolerant_psql(platform_database, script(platform_database, command.upgrade, "0003:0006"))
+    assert done.returncode == 3
+    assert "the database is at revision 0002, expected was 0003" in done.stderr
+    assert platform_database.dump() == before
+
+
+def test_a_program_that_goes_on_after_an_error_records_no_revision_out_of_order(
+    platform_database: Database,
+) -> None:
+    platform_database.upgrade("0002")
+    text = script(platform_database, command.upgrade, "0003:0006")
+    done = tolerant_psql(platform_database, text.replace("\\set ON_ERROR_STOP on", ""))
+    for expected in ("0003", "0004", "0005"):
+        assert f"the database is at revision 0002, expected was {expected}" in done.stderr
+    with platform_database.owner() as connection:
+        assert recorded_revisions(connection) == ["0002"]
