@@ -303,3 +303,38 @@ def wait_until(done: Callable[[], bool], run: subprocess.Popen[str] | None = Non
         assert time.monotonic() < deadline
         assert run is None or run.poll() is None, end_of(run)
         time.sleep(0.02)
+
+
+@needs_pgbouncer
+@pytest.mark.parametrize(("mode", "size"), [("transaction", 1), ("statement", 20)])
+def test_chain_changes_nothing_through_a_pooler_without_sessions(
+    platform_database: Database, mode: str, size: int
+) -> None:
+    platform_database.upgrade("0002")
+    before = platform_database.dump()
+    with bouncer(platform_database.server, mode, default_pool_size=size) as pool:
+        url = pool.url(platform_database.name)
+        for words in (("upgrade", "head"), ("downgrade", "base")):
+            code, printed = end_of(alembic_process(url, *words))
+            assert code != 0
+            assert "leads through a transaction pooler: two connections" in printed
+            assert "port 5432 instead of 6543" in printed
+            assert "Traceback" not in printed
+        assert settings_of_session(pool, platform_database.name) == []
+    assert platform_database.dump() == before
+
+
+def test_chain_believes_what_is_said(platform_database: Database) -> None:
+    before = platform_database.dump()
+    plain, hinted = platform_database.url(), f"{platform_database.url()}&pgbouncer=true"
+    for url, x, reason in (
+        (plain, ("-x", "pooler=transaction"), "`-x pooler=transaction` (or MIVAA_POOLER) says so"),
+        (hinted, (), "the address says so (`pgbouncer=true`)"),
+    ):
+        code, printed = end_of(alembic_process(url, *x, "upgrade", "0001"))
+        assert code != 0
+        assert reason in printed
+        assert "Traceback" not in printed
+    assert platform_database.dump() == before
+    code, printed = end_of(alembic_process(hinted, "-x", "pooler=session", "upgrade", "0001"))
+    assert code == 0, printed
