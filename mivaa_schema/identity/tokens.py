@@ -244,11 +244,14 @@ _OPENER = urllib.request.build_opener(_NoRedirect)
 
 
 def _public_key(found: Any) -> tuple[str, jwt.PyJWK] | None:
-    """A key and its name; None for one that is not ours to use, such as one for encryption."""
+    """A key and its name; None for one that is not ours to use, such as one for encryption.
+
+    PyJWT says which algorithm a key is for, by its kind: a secret is for none of ours.
+    """
     if not isinstance(found, dict) or found.get("use", "sig") != "sig":
         return None
     kid = found.get("kid")
-    if not isinstance(kid, str) or found.get("kty") not in ("EC", "RSA"):
+    if not isinstance(kid, str):
         return None
     try:
         key = jwt.PyJWK(found)
