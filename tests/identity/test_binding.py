@@ -627,6 +627,20 @@ FAULTS = [
 ]
 
 
+def test_nothing_stays_on_a_connection_that_goes_back_to_the_pool(engine: Engine) -> None:
+    with session_of(engine, Identity.from_claims(ADA.claims, workspace_id=W.a)) as session:
+        assert seen(session) == {W.a}
+        session.commit()
+    raw = engine.raw_connection()
+    with raw.cursor() as cursor:
+        cursor.execute(
+            "select current_user = session_user, current_setting('request.jwt.claims', true),"
+            " current_setting('request.headers', true)"
+        )
+        assert cursor.fetchone() == (True, "", "")
+    raw.close()
+
+
 @pytest.mark.parametrize("driver", SYNC)
 def test_threads_share_a_pool_and_nothing_else(engines: Engines, driver: str) -> None:
     engine = engines(driver, pool_size=2, pool_timeout=60)

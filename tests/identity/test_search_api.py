@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from fixtures.clusters import Kind
 from fixtures.databases import Database
 from fixtures.identities import POOL_OF_ONE, address
 from fixtures.issuer import EC, ISSUER, SECRET, KeyServer, key_server, signed
@@ -28,10 +29,10 @@ EXAMPLE = ROOT / "docs" / "examples" / "search_api.py"
 
 @pytest.fixture(scope="session")
 def library(
-    clone: Callable[..., Database], world_template: Callable[[int], str]
+    kind: Kind, clone: Callable[..., Database], world_template: Callable[[int], str]
 ) -> tuple[Database, Shelf, Shelf]:
     """A world whose two workspaces hold the same vectors."""
-    made = clone(18, world_template(18))
+    made = clone(kind.major, world_template(kind.major))
     vectors = clustered(np.random.default_rng(5), 8, subjects=2, topics=2)
     shelves = Shelf("A", vectors), Shelf("B", vectors)
     with made.owner() as connection:
