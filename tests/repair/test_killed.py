@@ -87,6 +87,24 @@ def test_it_gives_way_to_a_user_and_names_who_was_in_the_way(adopted_database: D
     assert after == []
 
 
+def test_each_batch_is_bounded_in_its_waits_and_in_nothing_else(
+    adopted_database: Database,
+) -> None:
+    run(
+        adopted_database,
+        "create function public.watch() returns trigger language plpgsql as $$ begin"
+        " if (current_setting('lock_timeout'), current_setting('statement_timeout'))"
+        " <> ('1234ms', '0') then raise 'not bounded as told'; end if; return new; end $$;"
+        "create trigger watch before update on public.document_chunks"
+        " for each row execute function public.watch()",
+    )
+    chosen = repair.find("chunk-workspace")
+    _, after = repair.apply(
+        adopted_database.engine(), chosen, Options(), Settings(lock_timeout=1.234)
+    )
+    assert after == []
+
+
 def test_it_waits_for_an_upgrade_and_says_so(adopted_database: Database) -> None:
     with adopted_database.owner() as connection:
         connection.exec_driver_sql(f"select pg_advisory_xact_lock({UPGRADE_LOCK})")
