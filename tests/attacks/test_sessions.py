@@ -272,7 +272,11 @@ def test_a_prepared_statement_asks_anew_who_is_asking(attacked: Database, mode: 
             assert "Title of elsewhere" not in prepared()
             assert run(connection, "execute w ('x')").rowcount == 0
             become(connection, OWNER_ELSEWHERE)
-            assert prepared() == {"Title of elsewhere", "More of elsewhere"}
+            assert prepared() == {
+                "Title of elsewhere",
+                "More of elsewhere",
+                "Not embedded elsewhere",
+            }
             become(connection, STRANGER)
             assert prepared() == set()
             become(connection, Attacker("anon", "anon"))
