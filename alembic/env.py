@@ -61,11 +61,7 @@ def run_offline(settings: Settings) -> None:
 
 def run_online(settings: Settings) -> None:
     """Run the command on the database of the settings, or on the engine that a test gives."""
-    engine: Engine | None = context.config.attributes.get("connection")
-    if engine is None:
-        if settings.url is not None:
-            pooler.refuse_transaction_pooler(database.database_url(settings.url), settings.pooler)
-        engine = database.open_engine(settings)
+    engine: Engine = context.config.attributes.get("connection") or pooler.open_engine(settings)
     with database.connect(engine) as connection:
         context.configure(
             connection=connection,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from sqlalchemy import exc
 
-from mivaa_schema import database, platform
+from mivaa_schema import database, platform, pooler
 from mivaa_schema.errors import MivaaError, ServerNotRunning, ServerReadOnly
 from mivaa_schema.server import EmbeddedServer
 from mivaa_schema.settings import Settings
@@ -128,7 +128,7 @@ def platform_group() -> None:
 @click.option("--owner", help="Role that shall own what is new in schema auth.")
 def install(url: str | None, home: str | None, owner: str | None) -> None:
     """Install the roles and the schema auth where they are missing."""
-    engine = database.open_engine(resolve(url=url, home=home))
+    engine = pooler.open_engine(resolve(url=url, home=home))
     with database.connect(engine) as connection:
         try:
             installed = platform.install(connection, owner=owner)
@@ -146,7 +146,7 @@ def install(url: str | None, home: str | None, owner: str | None) -> None:
 @_json
 def platform_status(url: str | None, home: str | None, as_json: bool) -> None:
     """Say which parts of the platform are there."""
-    engine = database.open_engine(resolve(url=url, home=home))
+    engine = pooler.open_engine(resolve(url=url, home=home))
     with database.connect(engine) as connection:
         lacking = platform.missing(connection, extras=True)
         stand_in = platform.is_stand_in(connection)
@@ -207,7 +207,7 @@ def preflight_verb(url: str | None, home: str | None, as_json: bool, lock_member
     from mivaa_schema import preflight
 
     settings = resolve(url=url, home=home, lock_members="yes" if lock_members else None)
-    engine = database.open_engine(settings)
+    engine = pooler.open_engine(settings)
     with database.connect(engine) as connection:
         # A copy that only follows another server can be looked at as well.
         with contextlib.suppress(ServerReadOnly):
@@ -266,17 +266,14 @@ def repair_verb(
     if any("=" not in pair for pair in pairs):
         raise click.UsageError("--map is OLD=NEW")
     # Only here: it brings Alembic along, and the other verbs shall be quick.
-    from mivaa_schema import pooler, repair
+    from mivaa_schema import repair
 
     settings = resolve(url=url, home=home)
     chosen = None if name is None else repair.find(name)
     options = repair.Options(
         workspace=workspace, mapping=dict(pair.split("=", 1) for pair in pairs), batch=batch
     )
-    if applies and settings.url is not None:
-        # The lock that keeps it apart from an upgrade needs a session.
-        pooler.refuse_transaction_pooler(database.database_url(settings.url), settings.pooler)
-    engine = database.open_engine(settings)
+    engine = pooler.open_engine(settings)
     if chosen is None:
         found = repair.survey(engine)
         if as_json:

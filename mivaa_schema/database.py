@@ -283,7 +283,10 @@ _FAILURES: tuple[tuple[type[MivaaError], str], ...] = (
             "|not currently accepting connections"
         ),
     ),
-    (TooManyConnections, "too many clients|connection slots|too many connections"),
+    (
+        TooManyConnections,
+        "too many clients|connection slots|too many connections|query_wait_timeout|max clients reached",
+    ),
     (
         HostUnreachable,
         (

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exc
 
-from mivaa_schema.database import connect, explain, plain_engine, server_name
+from mivaa_schema import database
+from mivaa_schema.database import connect, database_url, explain, plain_engine, server_name
 from mivaa_schema.errors import TransactionPooler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy.engine import URL, Connection
+    from sqlalchemy.engine import URL, Connection, Engine
+
+    from mivaa_schema.settings import Settings
 
 _ROUNDS = 5
 
@@ -58,6 +61,19 @@ def refuse_transaction_pooler(url: URL, setting: str = "auto") -> None:
     if found:
         reason, remedy = found
         raise TransactionPooler(server=server_name(url), reason=reason, remedy=remedy)
+
+
+def open_engine(settings: Settings) -> Engine:
+    """Reach the database of the settings as `database.open_engine` does, but by no such pooler.
+
+    Raises:
+        TransactionPooler: the address leads through one.
+        MivaaError: the database cannot be reached; nothing was changed then.
+
+    """
+    if settings.url is not None:
+        refuse_transaction_pooler(database_url(settings.url), settings.pooler)
+    return database.open_engine(settings)
 
 
 def declared(url: URL) -> tuple[str, str] | None:
