@@ -285,7 +285,10 @@ _FAILURES: tuple[tuple[type[MivaaError], str], ...] = (
     ),
     (
         TooManyConnections,
-        "too many clients|connection slots|too many connections|query_wait_timeout|max clients reached",
+        (
+            "too many clients|connection slots|too many connections"
+            "|query_wait_timeout|max clients reached"
+        ),
     ),
     (
         HostUnreachable,
