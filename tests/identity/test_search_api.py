@@ -29,10 +29,12 @@ EXAMPLE = ROOT / "docs" / "examples" / "search_api.py"
 
 @pytest.fixture(scope="session")
 def library(
-    kind: Kind, clone: Callable[..., Database], world_template: Callable[[int], str]
+    platform_kind: Kind,
+    clone: Callable[..., Database],
+    world_template: Callable[[int], str],
 ) -> tuple[Database, Shelf, Shelf]:
     """A world whose two workspaces hold the same vectors."""
-    made = clone(kind.major, world_template(kind.major))
+    made = clone(platform_kind.major, world_template(platform_kind.major))
     vectors = clustered(np.random.default_rng(5), 8, subjects=2, topics=2)
     shelves = Shelf("A", vectors), Shelf("B", vectors)
     with made.owner() as connection:
