@@ -304,6 +304,9 @@ async def _broken_connection(session: AsyncSession) -> None:
 FAULTS = (_nothing, _commit, _error, _savepoint, _for_the_session, _commit, _broken_connection)
 
 
+@pytest.mark.parametrize(
+    "play", ["asyncpg", pytest.param("psycopg", marks=pytest.mark.slow)], indirect=True
+)
 def test_two_tenants_take_turns_a_thousand_times_with_faults_between(play: Any) -> None:
     async def scene(engine: AsyncEngine) -> None:
         for turn in range(1000):

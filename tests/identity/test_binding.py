@@ -552,7 +552,7 @@ def test_a_guard_is_put_up_once(engine: Engine) -> None:
 # A pool of one.
 
 
-@pytest.mark.parametrize("driver", SYNC)
+@pytest.mark.parametrize("driver", ["psycopg2", pytest.param("psycopg", marks=pytest.mark.slow)])
 def test_two_tenants_take_turns_a_thousand_times_with_faults_between(
     engines: Engines, driver: str
 ) -> None:
