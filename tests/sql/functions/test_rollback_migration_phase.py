@@ -178,7 +178,11 @@ def test_what_is_not_recorded_is_refused_with_what_is(at_policies: Database) -> 
 
 
 def test_while_an_upgrade_runs_it_refuses(at_policies: Database) -> None:
-    with upgrade_lock(at_policies.engine(), 1), at_policies.owner() as connection:
+    with (
+        at_policies.engine().connect() as upgrading,
+        upgrade_lock(upgrading, 1),
+        at_policies.owner() as connection,
+    ):
         refusal = refusal_of(connection, "rls_policies")
     assert refusal.state == "55P03"
     assert refusal.message == "an upgrade or a downgrade is running"
