@@ -170,19 +170,28 @@ class Run:
         found = np.flatnonzero((self.start < window.end) & (self.end > window.start))
         return found[np.argsort(-self.taken[found])]
 
-    def longest(self, way: str, *, at_locks: bool = False) -> float:
-        """Seconds of the slowest request on a way, or of the slowest that waited for a lock."""
-        found = (self.during(window) for window in self.windows if window.way == way)
-        slowest = (self.at_locks(requests) if at_locks else requests for requests in found)
-        return max((float(self.taken[r[0]]) for r in slowest if len(r)), default=0)
+    def place(self, request: int) -> str:
+        """The windows in which a request was on its way."""
+        start, end = self.start[request], self.end[request]
+        found = [f"{w.way} {w.name}" for w in self.windows if start < w.end and end > w.start]
+        return " and ".join(found) or "between revisions"
 
-    def at_locks(self, requests: NDArray[np.intp]) -> list[int]:
-        """Those of the slowest requests that were seen to wait for a lock."""
-        return [
-            int(request)
-            for request in requests[:200]
-            if any(sight.wait.startswith("Lock ") for sight in self.sights_of(int(request)))
-        ]
+    def longest(self, way: str) -> float:
+        """Seconds of the slowest request on a way."""
+        windows = (window for window in self.windows if window.way == way)
+        return max((float(self.taken[r]) for w in windows for r in self.during(w)[:1]), default=0)
+
+    def longest_at_locks(self, *windows: Window) -> float:
+        """Seconds of the longest wait for a lock, among the slowest requests of each window."""
+        slowest = (request for window in windows for request in self.during(window)[:200])
+        return max((self._at_locks(int(request)) for request in slowest), default=0)
+
+    def _at_locks(self, request: int) -> float:
+        """The part of a request in which it was seen to wait for a lock; the disk has its own."""
+        seen = self.sights_of(request)
+        times = {sight.at for sight in seen}
+        at_locks = {sight.at for sight in seen if sight.wait.startswith("Lock ")}
+        return float(self.taken[request]) * len(at_locks) / max(len(times), 1)
 
     def rate(self, *windows: Window) -> tuple[float, float]:
         """Reads and writes a second that ended in windows."""
@@ -297,7 +306,7 @@ def run(options: argparse.Namespace, url: str, engine: Engine, *, blocked: bool)
         for number in range(4)
     ]
     traffic = Traffic(url, clients)
-    time.sleep(5)  # until everybody is at work
+    time.sleep(3)  # until what they read is in memory
 
     def quiet(way: str) -> None:
         start = time.monotonic()
@@ -343,33 +352,32 @@ def report(run: Run, slow: float) -> None:
     for window in run.windows:
         requests = run.during(window)
         if not len(requests):
-            print(f"{window.way:<6}{window.name:<11}{window.end - window.start:>8.2f}  no request")
+            print(f"{window.way} {window.name}: no request")
             continue
         rates = run.rate(window)
         if window.name == "quiet":
             base = rates
         taken = run.taken[requests] * 1000
-        at_lock = run.taken[run.at_locks(requests)[:1]] * 1000
+        at_lock = run.longest_at_locks(window) * 1000
         against = " ".join(
             f"{rate / max(quiet, 0.1):.2f}" for rate, quiet in zip(rates, base, strict=True)
         )
         print(
             f"{window.way.replace('before ', '>'):<6}{window.name:<11}"
-            f"{window.end - window.start:>8.2f}{taken[0]:>12.1f}{max(at_lock, default=0):>11.1f}"
+            f"{window.end - window.start:>8.2f}{taken[0]:>12.1f}{at_lock:>11.1f}"
             f"{np.percentile(taken, 99):>9.1f}{rates[0]:>9.0f}{rates[1]:>10.0f}  {against}"
         )
     print(f"\nslowest requests, from {slow:g} ms, {SHOWN} of each revision")
     for window in run.windows:
-        found = [int(r) for r in run.during(window)[:SHOWN] if run.taken[r] * 1000 >= slow]
-        for request in found:
+        for request in (int(r) for r in run.during(window)[:SHOWN] if run.taken[r] * 1000 >= slow):
             print(f"{window.way} {window.name}  {run.explain(request)}")
-    for window in run.windows:
-        during = set(run.during(window).tolist())
-        failed = [(request, failure) for request, failure in run.failures() if request in during]
-        for sqlstate, times in Counter(failure.sqlstate for _, failure in failed).items():
-            request, failure = next(one for one in failed if one[1].sqlstate == sqlstate)
-            print(f"failed in {window.way} {window.name}, {times} x {sqlstate}, the first of them:")
-            print(f"        {failure.message}\n        {run.explain(request)}")
+    failures: dict[tuple[str, str], list[tuple[int, Failure]]] = {}
+    for request, failure in run.failures():
+        failures.setdefault((run.place(request), failure.sqlstate), []).append((request, failure))
+    for (place, sqlstate), found in failures.items():
+        request, failure = found[0]
+        print(f"failed {place}, {len(found)} x {sqlstate}, the first of them:")
+        print(f"        {failure.message}\n        {run.explain(request)}")
     if run.gave_up:
         print(f"the chain gave up: {run.gave_up}")
 
@@ -380,11 +388,11 @@ def judge(run: Run, verdicts: Verdicts) -> None:
     verdicts.at_most("revisions that gave up", 0, run.gave_up is not None)
     verdicts.at_most("failed statements", 0, len(run.failures()))
     for way in ("up", "down"):
+        print(f"  quiet before: longest request {run.longest(f'before {way}'):.3f} s")
         verdicts.at_most(f"longest request in s, {way}", run.goal, run.longest(way))
-        print(
-            f"  of those at a lock {run.longest(way, at_locks=True):.3f} s;"
-            f" quiet before: longest {run.longest(f'before {way}'):.3f} s"
-        )
+        windows = [window for window in run.windows if window.way == way]
+        at_locks = run.longest_at_locks(*windows)
+        verdicts.at_most(f"longest wait for a lock in s, {way}", run.goal, at_locks)
 
 
 def main() -> None:

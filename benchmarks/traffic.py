@@ -323,13 +323,14 @@ class Log:
 
 
 def use(client: Client, url: str, stop: Event, pipe: Pipe) -> None:
-    """Send requests until told to stop, then hand the log over."""
+    """Say that the connection is there, send requests until told to stop, hand the log over."""
     connection = psycopg2.connect(url, application_name=client.name)
     connection.autocommit = True  # the transactions are ours
     log = Log(client, connection.info.backend_pid, [], array("d"), [])
     numbers: dict[str, int] = {}
     requests = client.requests()
     request = next(requests)
+    pipe.send(client.name)
     with connection.cursor() as cursor:
         while not stop.is_set():
             refusal = None
@@ -394,6 +395,7 @@ def watch(url: str, interval: float, stop: Event, pipe: Pipe) -> None:
     connection = psycopg2.connect(url, application_name="watcher")
     connection.autocommit = True
     seen: list[Sight] = []
+    pipe.send("watcher")
     with connection.cursor() as cursor:
         while not stop.wait(interval):
             cursor.execute(WATCH)
@@ -414,6 +416,8 @@ class Traffic:
         for client in clients:
             self._start(use, client, url)
         self._start(watch, url, interval)
+        for pipe in self._pipes:
+            pipe.recv()  # connected
 
     def _start(self, work: Callable[..., None], *arguments: Any) -> None:
         receive, send = self._context.Pipe(duplex=False)
