@@ -19,6 +19,11 @@ from mivaa_schema.operations.sql import (
 from mivaa_schema.operations.timeouts import current, milliseconds, patient
 
 
+_REMEDY = literal(
+    "Mend the rows that mivaa-schema repair lists, then run: mivaa-schema repair constraints --apply"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
     """A foreign key between qualified tables; ``actions`` holds ON DELETE and what follows."""
@@ -92,7 +97,7 @@ def _add_check(check: Check) -> str:
     )
     left_off = (
         f"raise warning 'check {check.name} of {check.table} is left off: a row does not meet it'\n"
-        "  using hint = 'Mend the rows that mivaa-schema preflight lists, then add the check.';"
+        f"  using hint = {_REMEDY};"
     )
     fails = f"exists (select from {check.table} where not ({check.condition}))"
     return when("not " + has_constraint(check.table, check.name), when(fails, left_off, add))
@@ -130,7 +135,7 @@ begin
   alter table {table} validate constraint {name};
 exception when {violation} then
   raise warning 'constraint {name} of {table} is {outcome}: a row does not meet it'
-    using detail = sqlerrm, hint = 'Mend the rows that preflight lists.';
+    using detail = sqlerrm, hint = {_REMEDY};
   {undo}
 end;"""
     pending = (
