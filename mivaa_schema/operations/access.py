@@ -110,7 +110,7 @@ def _create_alias(signature: str, type_: str) -> str:
     name = f"auth.{signature}"
     create = f"""\
 create function {name} returns {type_}
-language sql stable parallel safe security invoker set search_path = ''
+language sql stable parallel safe security invoker set search_path = pg_catalog, pg_temp
 return mivaa.{call};
 comment on function {name} is {literal(f"Alias of mivaa.{signature}.")};
 revoke all on function {name} from {EVERY_API_GRANTEE};

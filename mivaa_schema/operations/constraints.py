@@ -18,9 +18,8 @@ from mivaa_schema.operations.sql import (
 )
 from mivaa_schema.operations.timeouts import current, milliseconds, patient
 
-
 _REMEDY = literal(
-    "Mend the rows that mivaa-schema repair lists, then run: mivaa-schema repair constraints --apply"
+    "Mend the rows that mivaa-schema repair lists, then: mivaa-schema repair constraints --apply"
 )
 
 

@@ -30,12 +30,6 @@ from fixtures.people import named
 
 UNKNOWN = named("a workspace that exists nowhere")
 
-MENDED_LATER = {
-    "mivaa.probe_workspace(uuid)": "it executes queries on any workspace, and says by which index:"
-    " the planner knows which workspaces there are. It must call mivaa.resolve_workspace itself",
-}
-"""Functions that do tell, with what mends them; each has a test that is expected to fail."""
-
 FOR_SERVICE = {
     "get_embedding_migration_progress()": "how far the move is in all workspaces is its answer",
     "mivaa.integrity(uuid)": "null is the whole database; the API's function in front refuses it",
@@ -72,21 +66,18 @@ def test_no_function_tells_that_a_workspace_exists(attacked: Database, who: Atta
     attempts = [
         sql
         for function in all_functions(attacked)
-        if function.signature not in MENDED_LATER
         for sql in function.attempts()
     ]
     learned = differences(attacked, who, attempts)
     assert not learned, f"{who} learns from:\n" + "\n".join(learned)
 
 
-def told_apart(made: Database, who: Attacker, is_mended: bool) -> list[str]:
+def told_apart(made: Database, who: Attacker) -> list[str]:
     """Calls that are answered otherwise for an id that exists nowhere."""
     told = []
     with superuser(made) as connection:
         become(connection, who)
         for function in functions(connection):
-            if (function.signature in MENDED_LATER) == is_mended:
-                continue
             calls = zip(function.attempts(ELSEWHERE), function.attempts(UNKNOWN), strict=True)
             for real, invented in calls:
                 seen, unseen = answer(connection, real), answer(connection, invented)
@@ -100,14 +91,8 @@ def told_apart(made: Database, who: Attacker, is_mended: bool) -> list[str]:
 def test_no_function_tells_an_id_that_exists_from_one_that_does_not(
     attacked: Database, who: Attacker
 ) -> None:
-    told = told_apart(attacked, who, is_mended=True)
+    told = told_apart(attacked, who)
     assert not told, f"{who} learns from:\n" + "\n".join(told)
-
-
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="; ".join(MENDED_LATER.values()))
-def test_no_helper_tells_an_id_that_exists_from_one_that_does_not(attacked: Database) -> None:
-    told = told_apart(attacked, VIEWER, is_mended=False)
-    assert not told, f"{VIEWER} learns from:\n" + "\n".join(told)
 
 
 @both_majors

@@ -23,7 +23,7 @@ language sql
 stable
 parallel safe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- How many documents the caller sees.
 select greatest(count(*), minimum) from public.documents

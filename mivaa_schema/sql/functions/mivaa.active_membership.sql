@@ -4,7 +4,7 @@ language plpgsql
 stable
 parallel safe
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- The membership under which this request acts: its workspace and the user's role there, in one
 -- look-up, or nulls. The first choice that is present decides: the header x-workspace-id, then

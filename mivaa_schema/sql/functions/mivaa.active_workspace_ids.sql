@@ -4,7 +4,7 @@ language plpgsql
 stable
 parallel safe
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- All workspaces in which the user is active, for the list from which an application lets the
 -- user choose. A definer for the same reason as mivaa.active_membership.

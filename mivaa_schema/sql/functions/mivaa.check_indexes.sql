@@ -4,7 +4,7 @@ language plpgsql
 stable
 parallel restricted
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
 as $function$
 -- Whether every index of the platform's tables is valid; they belong to all workspaces.

@@ -2,7 +2,7 @@ create function mivaa.check_row_owner()
 returns trigger
 language plpgsql
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- Lets a user give a row to another member of the workspace, and to nobody else. Roles that
 -- bypass row-level security are not judged.

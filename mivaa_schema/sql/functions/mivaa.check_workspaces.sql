@@ -4,7 +4,7 @@ language plpgsql
 stable
 parallel restricted
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
 as $function$
 -- Whether memberships make sense, and whether rows are in a workspace that exists. Of rows without

@@ -4,7 +4,7 @@ language plpgsql
 stable
 parallel safe
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- Puts the workspace of the user into a token that Supabase Auth is about to issue, as the claim
 -- workspace_id: the one that the token names already (in workspace_id, else in app_metadata), if

@@ -4,7 +4,7 @@ language plpgsql
 stable
 parallel safe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- Whether the user may do this in the workspace of this request. The one place where roles turn
 -- into permissions. A misspelt permission is an error, since false would look like a refusal.

@@ -4,7 +4,7 @@ language plpgsql
 stable
 parallel restricted
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- All checks of a workspace, or with null of the whole database. A definer, because faults are
 -- what row-level security hides: rows without their document, and the members of a workspace.

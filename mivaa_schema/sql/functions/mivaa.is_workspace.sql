@@ -4,7 +4,7 @@ language plpgsql
 stable
 parallel safe
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- Whether a workspace of this id exists. For roles that see all workspaces. A definer, because a
 -- platform may keep its table of workspaces to itself.

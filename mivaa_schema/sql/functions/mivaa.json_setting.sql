@@ -4,7 +4,7 @@ language plpgsql
 stable
 parallel safe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- A setting of the request, such as its claims or its headers, as JSON; null where it is absent.
 -- A policy must never fail over what a client sent, so text that is no JSON counts as absent. An

@@ -2,7 +2,7 @@ create function mivaa.keep_updated_at()
 returns trigger
 language plpgsql
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- Takes back what the trigger before it did to updated_at, where a statement wrote embeddings and
 -- nothing else: that is no edit. Runs only for statements that name a column of embeddings, so

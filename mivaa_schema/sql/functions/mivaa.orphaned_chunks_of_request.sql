@@ -6,7 +6,7 @@ language plpgsql
 stable
 parallel restricted
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- mivaa.orphaned_chunks for users: of the workspace of this request alone, for those who manage
 -- its documents.

@@ -12,7 +12,7 @@ language plpgsql
 volatile
 parallel unsafe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- The twenty statements on documents and chunks that have taken the most time in this database,
 -- from pg_stat_statements: of all workspaces, since it knows none. Nothing where it is not

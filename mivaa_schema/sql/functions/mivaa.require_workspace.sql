@@ -2,7 +2,7 @@ create function mivaa.require_workspace()
 returns trigger
 language plpgsql
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- Refuses a row without a workspace: nobody could see it. A trigger, because a check would also
 -- refuse every later update of a row that had none before we came.

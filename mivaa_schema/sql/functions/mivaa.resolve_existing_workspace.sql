@@ -4,7 +4,7 @@ language plpgsql
 stable
 parallel safe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- The workspace that a maintenance function works on. Like mivaa.resolve_workspace, but a
 -- workspace that does not exist is an error also for roles that may name any: a report that finds

@@ -4,7 +4,7 @@ language plpgsql
 volatile
 parallel unsafe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- What slows the platform's tables down and needs their owner: indexes that are INVALID or not
 -- used, tables with many dead rows. It changes nothing and names no sizes: the tables belong to

@@ -4,7 +4,7 @@ language plpgsql
 stable
 parallel safe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- The user of this request, or null. Reads what auth.uid() reads, in the same order, but a
 -- malformed subject is nobody instead of an error.

@@ -13,7 +13,7 @@ language plpgsql
 volatile
 parallel unsafe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- Deletes the chunks of a workspace whose document does not exist, at most ten thousand a call;
 -- a dry run, which is the default, only counts them. What is an orphan is found with the rights of

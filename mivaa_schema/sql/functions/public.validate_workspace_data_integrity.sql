@@ -4,7 +4,7 @@ language plpgsql
 stable
 parallel restricted
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- Looks for faults in the data of a workspace: PASS, WARN (what is not found for now, or cannot be
 -- checked) or FAIL. Without an argument, a user gets the workspace of the request and the owner of

@@ -55,7 +55,6 @@ LAWS = (
             ),
         },
         planted(more="set plan_cache_mode = force_custom_plan"),
-        pending="functions with an empty search path take types from pg_temp",
     ),
     Law(
         "functions that run with their owner's rights live in schema mivaa",

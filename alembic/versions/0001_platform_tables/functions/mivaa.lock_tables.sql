@@ -4,7 +4,7 @@ language plpgsql
 volatile
 parallel unsafe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- Locks tables for a change so that nobody waits long. First, with patience, in a mode that stops
 -- no reader and no writer, and to which autovacuum gives way (after deadlock_timeout). Then in the

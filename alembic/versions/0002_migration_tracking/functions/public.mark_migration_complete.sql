@@ -6,7 +6,7 @@ language plpgsql
 volatile
 parallel unsafe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- Records that a phase of a migration is complete. For the owner of the tables alone: what stands
 -- in rollback_sql is executed with the owner's rights.

@@ -4,7 +4,7 @@ language plpgsql
 stable
 parallel safe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- The workspace of this request, or null; never an error.
 begin

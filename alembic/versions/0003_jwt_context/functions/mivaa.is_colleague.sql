@@ -4,7 +4,7 @@ language plpgsql
 stable
 parallel safe
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- Whether a user is an active member of the workspace of this request. Says nothing about any
 -- other workspace. A definer, because members see their own memberships only.

@@ -4,7 +4,7 @@ language plpgsql
 stable
 parallel safe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- The workspace that a function works on, or an error that says what to do. For users it is the
 -- workspace of the request; an argument can only confirm it, and whether another one exists is

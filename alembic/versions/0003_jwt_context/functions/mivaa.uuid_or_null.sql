@@ -4,7 +4,7 @@ language plpgsql
 stable
 parallel safe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- The UUID that a text of 36 characters holds, or null; a cast would raise inside of policies.
 -- From PostgreSQL 16 on the server can say whether a cast would succeed, ten times as fast as a

@@ -2,7 +2,7 @@ create function mivaa.fill_chunk_workspace()
 returns trigger
 language plpgsql
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- Gives a chunk the workspace of its document, for applications that do not know the column. What
 -- is given explicitly is left to the foreign key to judge. An invoker: a user's look-up sees the

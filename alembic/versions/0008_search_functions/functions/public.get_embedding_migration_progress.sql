@@ -13,7 +13,7 @@ stable
 parallel safe
 security invoker
 rows 2
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
 as $function$
 -- How far the move of the embeddings is: for a user in the workspace of the request, for roles

@@ -20,6 +20,8 @@ as $function$
 -- document, and an embedding of the workspace itself. A query without its subject is not
 -- executed, and says so.
 declare
+  -- Of any other workspace the plans would tell whether it exists.
+  v_workspace constant uuid := mivaa.resolve_workspace(workspace_id_param, 'read');
   v_calls constant integer := 3;
   v_explain constant text := 'explain (analyze, buffers, timing off, format json) ';
   v_document uuid;
@@ -34,16 +36,16 @@ declare
 begin
   select d.id into v_document
   from public.documents d
-  where d.workspace_id = workspace_id_param
+  where d.workspace_id = v_workspace
   order by d.created_at desc
   limit 1;
   select d.embedding_v2 into v_document_embedding
   from public.documents d
-  where d.workspace_id = workspace_id_param and d.embedding_v2 is not null
+  where d.workspace_id = v_workspace and d.embedding_v2 is not null
   limit 1;
   select c.embedding_v2 into v_chunk_embedding
   from public.document_chunks c
-  where c.workspace_id = workspace_id_param and c.embedding_v2 is not null
+  where c.workspace_id = v_workspace and c.embedding_v2 is not null
   limit 1;
   for query_type, v_query, v_lacking in values
     (
@@ -104,7 +106,7 @@ begin
       v_read := 0;
       while total_calls < v_calls loop
         execute v_explain || v_query into v_plan
-        using workspace_id_param, v_document, v_document_embedding, v_chunk_embedding;
+        using v_workspace, v_document, v_document_embedding, v_chunk_embedding;
         v_time := v_plan #>> '{0,Execution Time}';
         v_hit := v_hit + (v_plan #>> '{0,Plan,Shared Hit Blocks}')::bigint;
         v_read := v_read + (v_plan #>> '{0,Plan,Shared Read Blocks}')::bigint;

@@ -4,7 +4,7 @@ language plpgsql
 volatile
 parallel unsafe
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- Renews the planner's statistics of the document tables, of each at most every ten minutes, and
 -- says which were renewed indeed. A definer, because ANALYZE by anybody but the owner is skipped

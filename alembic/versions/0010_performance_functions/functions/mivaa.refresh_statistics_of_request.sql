@@ -4,7 +4,7 @@ language plpgsql
 volatile
 parallel unsafe
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- mivaa.refresh_statistics for users: the one who asks must manage documents.
 begin

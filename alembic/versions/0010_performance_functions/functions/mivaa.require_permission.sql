@@ -4,7 +4,7 @@ language plpgsql
 stable
 parallel safe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- The workspace of this request, or an error unless the user may do this there. For functions
 -- that work with the rights of their owner, and so must not ask whether the caller bypasses

@@ -13,7 +13,7 @@ language plpgsql
 volatile
 parallel unsafe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- How fast the standard queries of a workspace are, measured now: each is executed a few times
 -- with the rights of the caller. Roles that see all workspaces get the statements that

@@ -4,7 +4,7 @@ language plpgsql
 volatile
 parallel unsafe
 security invoker
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $function$
 -- Renews the statistics by which the queries of a workspace are planned, and reports what else
 -- slows them down. Reports as COMPLETED only what was seen to be done; what a function cannot do,

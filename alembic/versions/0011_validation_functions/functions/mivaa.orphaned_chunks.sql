@@ -10,7 +10,7 @@ language plpgsql
 stable
 parallel restricted
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
 as $function$
 -- How many chunks a workspace has, how many of them name a document that does not exist, and the
