@@ -24,11 +24,12 @@ class Settings:
         url: the database's address as it was typed, or None for the embedded server. It can hold
             a password, so it is left out of the repr.
         home: folder of the embedded server.
-        lock_timeout: seconds that a change waits for the locks of its tables before it gives way.
-            Below the server's deadlock_timeout (1 s), so that in a deadlock it is never a user's
-            statement that is ended.
-        lock_retries: how often a revision that gave way is tried again; with its pauses, the
-            default lasts some four minutes.
+        lock_timeout: seconds that users may have to wait while a change waits for the locks of its
+            tables; it lets them pass and tries again, for some seconds each time. Below the
+            server's deadlock_timeout (1 s), so that in a deadlock it is never a user's statement
+            that is ended.
+        lock_retries: how often a revision is tried again that did not get its locks; with its
+            pauses, the default lasts some four minutes.
         upgrade_wait: seconds to wait for another upgrade to end; 0 does not wait.
         build_timeout: seconds that an index build or a validation may take; 0 is no limit.
         lock_members: close `workspaces` and `workspace_members` of an adopted platform too.
@@ -40,7 +41,7 @@ class Settings:
 
     url: str | None = field(default=None, repr=False)
     home: Path = Path(".mivaa")
-    lock_timeout: float = 0.5
+    lock_timeout: float = 0.1
     lock_retries: int = 60
     upgrade_wait: float = 600.0
     build_timeout: float = 14_400.0

@@ -25,6 +25,7 @@ from mivaa_schema.operations import (
     drop_functions,
     drop_ledger,
     in_one_message,
+    lock_incomplete_tables,
     locked,
     release_table,
     release_vector_extension,
@@ -38,12 +39,46 @@ depends_on = None
 
 SQL = FrozenSQL(__file__)
 LOCKING = SQL.function("mivaa.lock_tables")
-TABLES = (
-    "public.workspaces",
-    "public.workspace_members",
-    "public.documents",
-    "public.document_chunks",
-)
+COLUMNS = {
+    "public.workspaces": (
+        "name",
+        "created_by",
+        "settings",
+        "created_at",
+        "updated_at",
+    ),
+    "public.workspace_members": (
+        "workspace_id",
+        "user_id",
+        "role",
+        "status",
+        "created_at",
+        "updated_at",
+    ),
+    "public.documents": (
+        "workspace_id",
+        "user_id",
+        "title",
+        "content",
+        "status",
+        "metadata",
+        "embedding",
+        "created_at",
+        "updated_at",
+    ),
+    "public.document_chunks": (
+        "workspace_id",
+        "document_id",
+        "chunk_index",
+        "content",
+        "page_number",
+        "token_count",
+        "metadata",
+        "embedding",
+        "created_at",
+        "updated_at",
+    ),
+}
 
 
 def primary_key() -> sa.Column[object]:
@@ -99,6 +134,7 @@ def upgrade() -> None:
     create_functions(LOCKING)
     run(*SQL.statements("comments.sql"))
     with in_one_message():
+        lock_incomplete_tables(COLUMNS)
         adopt_platform_tables()
 
 
@@ -179,44 +215,9 @@ def adopt_platform_tables() -> None:
 
 
 def downgrade() -> None:
-    with locked(*TABLES):
-        release_table(
-            "public.document_chunks",
-            "workspace_id",
-            "document_id",
-            "chunk_index",
-            "content",
-            "page_number",
-            "token_count",
-            "metadata",
-            "embedding",
-            "created_at",
-            "updated_at",
-        )
-        release_table(
-            "public.documents",
-            "workspace_id",
-            "user_id",
-            "title",
-            "content",
-            "status",
-            "metadata",
-            "embedding",
-            "created_at",
-            "updated_at",
-        )
-        release_table(
-            "public.workspace_members",
-            "workspace_id",
-            "user_id",
-            "role",
-            "status",
-            "created_at",
-            "updated_at",
-        )
-        release_table(
-            "public.workspaces", "name", "created_by", "settings", "created_at", "updated_at"
-        )
+    with locked(*COLUMNS):
+        for table in reversed(COLUMNS):
+            release_table(table, *COLUMNS[table])
     release_vector_extension()
     drop_functions(LOCKING)
     drop_ledger()

@@ -33,6 +33,8 @@ from mivaa_schema.operations import (
     drop_functions,
     drop_triggers,
     fill_chunk_workspaces,
+    in_one_message,
+    lock_incomplete_tables,
     locked,
     release_constraint,
     release_index,
@@ -82,6 +84,38 @@ WORKSPACE_TABLES = ("documents", "document_chunks", "pdf_documents", "processed_
 """Tables whose rows belong to a workspace, and each of which has a key that holds it."""
 
 ALL_TABLES = (*MEMBER_TABLES, *(f"public.{table}" for table in WORKSPACE_TABLES))
+
+COLUMNS = {
+    "public.pdf_documents": (
+        "workspace_id",
+        "user_id",
+        "filename",
+        "storage_path",
+        "content_hash",
+        "page_count",
+        "file_size",
+        "status",
+        "error_message",
+        "metadata",
+        "created_at",
+        "updated_at",
+    ),
+    "public.processed_documents": (
+        "workspace_id",
+        "user_id",
+        "pdf_document_id",
+        "document_id",
+        "content",
+        "markdown",
+        "processing_started_at",
+        "processing_completed_at",
+        "status",
+        "error_message",
+        "metadata",
+        "created_at",
+        "updated_at",
+    ),
+}
 
 WORKSPACE_KEYS = tuple(
     IndexDefinition(
@@ -260,10 +294,12 @@ def last_columns() -> tuple[sa.Column[object], ...]:
 def upgrade() -> None:
     begin_phase(PHASE)
     replace_functions(*FUNCTIONS)
-    with locked(*ALL_TABLES, mode="share row exclusive"):
+    with in_one_message():
+        lock_incomplete_tables(COLUMNS)
         adopt_extraction_tables()
-        create_triggers(*RULES)
     with resumable(revision):
+        with locked(*ALL_TABLES, mode="share row exclusive"):
+            create_triggers(*RULES)
         fill_chunk_workspaces()
         for index in (*WORKSPACE_KEYS, ONE_MEMBERSHIP):
             adopt_index(index)
@@ -277,10 +313,10 @@ def upgrade() -> None:
         for constraint in (*FOREIGN_KEYS, *CHECKS, *WORKSPACE_PRESENT):
             validate(constraint)
         analyze("public.workspace_members", *(f"public.{table}" for table in WORKSPACE_TABLES))
+    complete_phase(PHASE, rollback_of(__file__, "0004"))
     with locked(*ALL_TABLES, mode="share row exclusive"):
         create_triggers(*UPDATED_AT)
-    run(*SQL.statements("comments.sql"))
-    complete_phase(PHASE, rollback_of(__file__, "0004"))
+        run(*SQL.statements("comments.sql"))
 
 
 def adopt_extraction_tables() -> None:
@@ -325,34 +361,5 @@ def downgrade() -> None:
             release_index(index)
         drop_triggers(*RULES, *UPDATED_AT)
         drop_functions(*FUNCTIONS)
-        release_table(
-            "public.processed_documents",
-            "workspace_id",
-            "user_id",
-            "pdf_document_id",
-            "document_id",
-            "content",
-            "markdown",
-            "processing_started_at",
-            "processing_completed_at",
-            "status",
-            "error_message",
-            "metadata",
-            "created_at",
-            "updated_at",
-        )
-        release_table(
-            "public.pdf_documents",
-            "workspace_id",
-            "user_id",
-            "filename",
-            "storage_path",
-            "content_hash",
-            "page_count",
-            "file_size",
-            "status",
-            "error_message",
-            "metadata",
-            "created_at",
-            "updated_at",
-        )
+        for table in reversed(COLUMNS):
+            release_table(table, *COLUMNS[table])

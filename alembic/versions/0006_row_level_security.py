@@ -61,11 +61,11 @@ API = "authenticated, service_role"
 def upgrade() -> None:
     run(*OF_OTHERS)
     grant_auth_aliases(ALIASES, API)
+    complete_phase(PHASE, rollback_of(__file__, "0006", "0005"))
     with locked(*COMMANDS):
         for table, policies in POLICIES.items():
             every_permission_rests_on_it = COMMANDS[table] is MEMBER_COMMANDS
             adopt_rules(table, policies, OF_TABLE[table], rests_on_it=every_permission_rests_on_it)
-    complete_phase(PHASE, rollback_of(__file__, "0006", "0005"))
 
 
 def downgrade() -> None:

@@ -125,7 +125,7 @@ def upgrade() -> None:
             adopt_columns(table, *columns())
             set_column_storage(table, "embedding_v2", "plain")
         create_triggers(*TRIGGERS)
-    run(*SQL.statements("comments.sql"))
+        run(*SQL.statements("comments.sql"))
     with resumable(revision):
         for check in CHECKS:
             adopt_check(check)

@@ -20,6 +20,7 @@ DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 _message: ContextVar[list[str] | None] = ContextVar("message", default=None)
+_commits_alone: ContextVar[bool] = ContextVar("commits_alone", default=False)
 
 
 def run(*statements: str) -> None:
@@ -57,7 +58,23 @@ def in_one_message() -> Iterator[None]:
         yield
     finally:
         _message.reset(token)
-    run(*statements if op.get_context().as_sql else [";\n".join(statements)])
+    if not op.get_context().as_sql:
+        run(";\n".join(statements))
+    elif _commits_alone.get():
+        run("begin", *statements, "commit")
+    else:
+        run(*statements)
+
+
+@contextmanager
+def committing_alone() -> Iterator[None]:
+    """Leave the transaction of the revision: what is sent inside of the block commits by itself."""
+    token = _commits_alone.set(True)
+    try:
+        with op.get_context().autocommit_block():
+            yield
+    finally:
+        _commits_alone.reset(token)
 
 
 def block(body: str, declare: str = "") -> str:

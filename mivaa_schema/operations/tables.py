@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.schema import Column, CreateTable, MetaData, PrimaryKeyConstraint, Table
 
 from mivaa_schema.operations.ledger import forget, record, recorded, undo
-from mivaa_schema.operations.locks import locking
 from mivaa_schema.operations.sql import (
     DIALECT,
     EVERY_API_GRANTEE,
@@ -16,6 +15,7 @@ from mivaa_schema.operations.sql import (
     has_column,
     literal,
     run,
+    text_array,
     when,
 )
 
@@ -66,8 +66,8 @@ def adopt_table(name: str, *columns: Column[object], comment: str) -> None:
         f"revoke all on {name} from {EVERY_API_GRANTEE};",
         record("table", name),
     ]
-    add = _add_columns(name, [column for column in table.columns if not column.primary_key])
-    run(block(when(f"to_regclass({literal(name)}) is null", "\n".join(create), add)))
+    add = [_add_column(name, column) for column in table.columns if not column.primary_key]
+    run(block(when(f"to_regclass({literal(name)}) is null", "\n".join(create), "\n".join(add))))
 
 
 def release_table(name: str, *columns: str) -> None:
@@ -82,21 +82,37 @@ def release_table(name: str, *columns: str) -> None:
     run(block(when(recorded("table", name), drop, keep)))
 
 
+def lock_incomplete_tables(columns: Mapping[str, Sequence[str]]) -> None:
+    """Lock those tables, all at once, to which columns are going to be added.
+
+    Args:
+        columns: Names of the columns that a table is to have, by its qualified name; a table that
+            is not there is passed over.
+    """
+    wanted = ",\n".join(
+        f"    ({literal(table)}, {text_array(names)})" for table, names in columns.items()
+    )
+    run(
+        "select mivaa.lock_tables('access exclusive', variadic array(\n"
+        f"  select w.name from (values\n{wanted}\n  ) w (name, columns)\n"
+        "  where exists (\n"
+        "    select from unnest(w.columns) c where not exists (\n"
+        "      select from pg_catalog.pg_attribute a\n"
+        "      where a.attrelid = to_regclass(w.name) and a.attname = c and not a.attisdropped\n"
+        "    )\n"
+        "  )\n"
+        "))"
+    )
+
+
 def adopt_columns(table: str, *columns: Column[object]) -> None:
     """Add those of the columns that the table lacks, each nullable or with a constant default."""
-    run(block(_add_columns(table, columns)))
+    run(block("\n".join(_add_column(table, column) for column in columns)))
 
 
 def release_columns(table: str, *columns: str) -> None:
     """Drop those of the columns that the chain added."""
     run(block("\n".join(_drop_column(table, column) for column in reversed(columns))))
-
-
-def _add_columns(table: str, columns: Sequence[Column[object]]) -> str:
-    """Lock the table only where something is missing, and for all of it once."""
-    missing = "\n  or ".join("not " + has_column(table, column.name) for column in columns)
-    lock = when(missing, f"perform {locking(table)};")
-    return "\n".join((lock, *(_add_column(table, column) for column in columns)))
 
 
 def _add_column(table: str, column: Column[object]) -> str:

@@ -21,7 +21,7 @@ class Timeouts:
             nobody, so it may be long.
     """
 
-    lock: float = 0.5
+    lock: float = 0.1
     build: float = 14_400.0
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from alembic import op
-
 from mivaa_schema.operations.ledger import forget, record
-from mivaa_schema.operations.sql import run
+from mivaa_schema.operations.sql import committing_alone, run
 
 REVISION = "revision"
 """Kind of the ledger's entry that says that a revision is begun and not recorded yet."""
@@ -16,7 +14,7 @@ REVISION = "revision"
 
 @contextmanager
 def resumable(revision: str) -> Iterator[None]:
-    """Leave the transaction of a revision: each statement of the block commits by itself.
+    """Leave the transaction of a revision: each statement, and each message, commits by itself.
 
     A concurrent index needs that, and so does a change that shall hold no lock while the next one
     waits for its own. What is run before the block is committed when it begins. A run that is cut
@@ -25,6 +23,6 @@ def resumable(revision: str) -> Iterator[None]:
     then takes it back first.
     """
     run(record(REVISION, revision).rstrip(";"))
-    with op.get_context().autocommit_block():
+    with committing_alone():
         yield
     run(forget(REVISION, revision).rstrip(";"))

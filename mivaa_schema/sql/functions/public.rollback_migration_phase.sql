@@ -5,7 +5,7 @@ volatile
 parallel unsafe
 security invoker
 set search_path = pg_catalog, extensions, public, pg_temp
-set lock_timeout = '500ms'
+set lock_timeout = '100ms'
 as $function$
 -- Takes a completed phase back: executes the downgrades that the chain recorded for it. Leaves
 -- the schema, and the revision that Alembic reads, as "alembic downgrade" would. For the owner of

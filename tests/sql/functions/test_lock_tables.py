@@ -121,6 +121,31 @@ def test_nothing_strong_is_held_while_a_vacuum_is_waited_for(
     assert "no lock in mode share update exclusive" in str(error)
 
 
+def test_a_user_who_holds_one_table_and_wants_another_is_let_pass(
+    head_database: Database, owner: Connection
+) -> None:
+    with head_database.superuser() as connection:
+        connection.exec_driver_sql(f"alter database {head_database.name} reset deadlock_timeout")
+    with head_database.engine().connect() as connection:
+        connection.exec_driver_sql("set lock_timeout = '100ms'")
+        connection.commit()
+        with holding(head_database, CHUNKS, "access share"):
+            waiting = threading.Thread(
+                target=lock, args=(connection, "access exclusive", DOCUMENTS, CHUNKS)
+            )
+            waiting.start()
+            for _ in range(20):
+                # As long as a server lets two wait for each other before it ends one of them.
+                owner.exec_driver_sql("set lock_timeout = '1s'")
+                owner.exec_driver_sql(f"select count(*) from {DOCUMENTS}")
+                owner.rollback()
+        waiting.join()
+        assert held(connection) >= {
+            ("documents", "AccessExclusiveLock"),
+            ("document_chunks", "AccessExclusiveLock"),
+        }
+
+
 def test_nobody_but_the_owner_may_call_it(head_database: Database) -> None:
     for role in ("anon", "authenticated", "service_role"):
         with head_database.owner() as connection:
