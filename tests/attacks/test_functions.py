@@ -63,11 +63,7 @@ def test_every_argument_of_every_function_is_attacked(attacked: Database) -> Non
 @both_majors
 @pytest.mark.parametrize("who", ATTACKERS, ids=str)
 def test_no_function_tells_that_a_workspace_exists(attacked: Database, who: Attacker) -> None:
-    attempts = [
-        sql
-        for function in all_functions(attacked)
-        for sql in function.attempts()
-    ]
+    attempts = [sql for function in all_functions(attacked) for sql in function.attempts()]
     learned = differences(attacked, who, attempts)
     assert not learned, f"{who} learns from:\n" + "\n".join(learned)
 
