@@ -1,0 +1,45 @@
+"""Which tests are run against a mutant, in which order."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from mutation.mutants import Mutant
+
+TESTS = Path(__file__).parents[1]
+
+LAWS = "sql/laws"
+SEARCHED = ("sql/policies", "sql/triggers", "sql/functions", "attacks", "isolation", "search")
+"""Tests of what the database does, and laws of its catalogs."""
+
+NOT_SEARCHED = {
+    "test_rollback_migration_phase.py": "compares the text of schemas",
+    "test_auth_aliases.py": "upgrades and downgrades",
+    "test_lock_tables.py": "is about upgrades",
+    "test_mark_migration_complete.py": "is the owner's alone",
+}
+
+
+def rounds_of(mutant: Mutant) -> list[Sequence[Path]]:
+    """The files of tests for a mutant: those that are about what it lacks, then the others."""
+    laws, others = _files(LAWS), [file for folder in SEARCHED for file in _files(folder)]
+    if not mutant.subject or "security" in mutant.name or "search_path" in mutant.name:
+        return [laws, others]
+    own = [file for file in others if _speaks_of(file, mutant.subject)]
+    own.sort(key=lambda file: mutant.subject not in file.name)
+    rest = [file for file in others if file not in own]
+    return [part for part in (own, rest, laws) if part]
+
+
+@functools.cache
+def _files(folder: str) -> list[Path]:
+    found = sorted((TESTS / folder).glob("test_*.py"))
+    return [file for file in found if file.name not in NOT_SEARCHED]
+
+
+@functools.cache
+def _speaks_of(file: Path, function: str) -> bool:
+    return re.search(rf"\b{function}\b", file.name + file.read_text("utf-8")) is not None
