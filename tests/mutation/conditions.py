@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -140,7 +141,7 @@ def _found(source: str, place: _Place) -> int:
 def _blanked(original: str, text: str) -> str:
     """The clause INTO that PL/pgSQL took out of a statement."""
     lost = [at for at, (a, b) in enumerate(zip(original, text, strict=True)) if a != b]
-    return original[lost[0] : lost[-1] + 1].removeprefix("into ") if lost else ""
+    return original[lost[0] : lost[-1] + 1].removeprefix("into ").strip() if lost else ""
 
 
 def _changes(statement: str, skipped: int) -> Iterator[Change]:
@@ -197,13 +198,14 @@ def _unasked(call: ast.FuncCall) -> Iterator[_Edit]:
     """A call that checks nothing, or asks for less."""
     name = call.funcname[-1].sval
     if name.startswith("resolve_") and len(call.args) == 2:
-        # COALESCE of one value is that value.
-        yield _Edit(f"without asking {name}", lambda: _call(call, "coalesce", call.args[0]), True)
+        # A conversion to the type that it has.
+        yield _Edit(f"without asking {name}", lambda: _call(call, "uuid", call.args[0]), True)
     elif name == "require_permission":
         yield _Edit(f"without asking {name}", lambda: _call(call, "mivaa.get_workspace_id"), True)
     for argument in call.args or ():
-        if isinstance(argument, ast.A_Const) and isinstance(argument.val, ast.String):
-            asked = argument.val.sval
+        constant = argument.arg if isinstance(argument, ast.TypeCast) else argument
+        if isinstance(constant, ast.A_Const) and isinstance(constant.val, ast.String):
+            asked = constant.val.sval
             if asked in PERMISSIONS:
                 less = ast.A_Const(val=ast.String(sval="read"), isnull=False)
                 rest = tuple(less if a is argument else a for a in call.args)
@@ -269,4 +271,6 @@ def _printed(node: ast.Node) -> str:
 
 
 def _short(text: str) -> str:
-    return " ".join(text.split())
+    """A text in one line, as somebody would write it: catalogs say more."""
+    text = re.sub(r"CAST\(('[^']*') AS text\)", r"\1", " ".join(text.split()))
+    return re.sub(r"\(SELECT ([\w.]+\([^()]*\)) AS \w+\)", r"\1", text)

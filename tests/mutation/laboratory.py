@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -188,7 +189,7 @@ class BrokenError(Exception):
 
 @dataclass
 class _Running:
-    """A pytest at work; the files are what it prints, and the test that failed."""
+    """A pytest at work; what it prints goes to one file, the name of a failed test to another."""
 
     mutant: Mutant
     rounds: list[Sequence[Path]]
@@ -225,12 +226,13 @@ def examine(
     """
     waiting = [(mutant, rounds_of(mutant)) for mutant in reversed(mutants)]
     running: dict[int, _Running] = {}
+    numbers = itertools.count()
     with tempfile.TemporaryDirectory() as folder:
         try:
             while waiting or running:
                 while waiting and len(running) < jobs:
                     mutant, rounds = waiting.pop()
-                    at = f"{len(waiting)}-{len(rounds)}"
+                    at = next(numbers)
                     started = _Running(
                         mutant,
                         rounds,

@@ -18,7 +18,7 @@ class Mutant:
     Attributes:
         name: The object, and what it lacks; the same in every run.
         sql: What takes it away, executed by a superuser.
-        subject: Bare name of the function that is changed, empty where it is none.
+        subject: Bare name of the function whose body is changed; empty where it is another thing.
     """
 
     name: str
@@ -216,13 +216,11 @@ def _function_properties(connection: Connection) -> Iterator[Mutant]:
         yield Mutant(
             f"function {function.name}: security {rights}",
             f"alter function {function.name} security {rights}",
-            function.proname,
         )
         if any(setting.startswith("search_path=") for setting in function.proconfig or ()):
             yield Mutant(
                 f"function {function.name}: without search_path",
                 f"alter function {function.name} reset search_path",
-                function.proname,
             )
 
 

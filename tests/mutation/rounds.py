@@ -12,8 +12,9 @@ from mutation.mutants import Mutant
 TESTS = Path(__file__).parents[1]
 
 LAWS = "sql/laws"
-SEARCHED = ("sql/policies", "sql/triggers", "sql/functions", "attacks", "isolation", "search")
-"""Tests of what the database does, and laws of its catalogs."""
+MOST_LIKELY = ("sql/policies", "isolation", "sql/triggers")
+SEARCHED = (*MOST_LIKELY, "sql/functions", "attacks", "search")
+"""Tests of what the database does; the laws of its catalogs come beside them."""
 
 NOT_SEARCHED = {
     "test_rollback_migration_phase.py": "compares the text of schemas",
@@ -25,13 +26,16 @@ NOT_SEARCHED = {
 
 def rounds_of(mutant: Mutant) -> list[Sequence[Path]]:
     """The files of tests for a mutant: those that are about what it lacks, then the others."""
-    laws, others = _files(LAWS), [file for folder in SEARCHED for file in _files(folder)]
-    if not mutant.subject or "security" in mutant.name or "search_path" in mutant.name:
-        return [laws, others]
-    own = [file for file in others if _speaks_of(file, mutant.subject)]
-    own.sort(key=lambda file: mutant.subject not in file.name)
-    rest = [file for file in others if file not in own]
-    return [part for part in (own, rest, laws) if part]
+    laws = _files(LAWS)
+    others = [file for folder in SEARCHED for file in _files(folder)]
+    if not mutant.subject:
+        likely = [file for folder in MOST_LIKELY for file in _files(folder)]
+        first = [*laws, *likely]
+    else:
+        first = [file for file in others if _speaks_of(file, mutant.subject)]
+        first.sort(key=lambda file: mutant.subject not in file.name)
+    rest = [file for file in (*others, *laws) if file not in first]
+    return [part for part in (first, rest) if part]
 
 
 @functools.cache

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import tomllib
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
@@ -12,33 +11,34 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 import click  # noqa: E402
 from mutation.laboratory import examine, laboratory  # noqa: E402
 from mutation.mutants import Mutant  # noqa: E402
+from mutation.proofs import proofs  # noqa: E402
 from mutation.rounds import rounds_of  # noqa: E402
 
-EQUIVALENT = Path(__file__).with_name("equivalent.toml")
-
 UNCHANGED = Mutant("nothing is taken away", "")
-
-
-def proofs() -> dict[str, str]:
-    """Mutants that nobody can tell from the original, each with the proof."""
-    listed = tomllib.loads(EQUIVALENT.read_text("utf-8"))["equivalent"]
-    return {name: entry["proof"] for entry in listed for name in entry["mutants"]}
 
 
 @click.command(help=__doc__)
 @click.option("--only", multiple=True, metavar="PATTERN", help="Mutants whose names match.")
 @click.option("--list", "list_only", is_flag=True, help="List the mutants, and test none.")
+@click.option("--skip-equivalent", is_flag=True, help="Without those that have a proof.")
 @click.option("--jobs", default=2, show_default=True, help="Processes at a time.")
 @click.option("--deselect", multiple=True, metavar="TEST", help="A test that is not run.")
 @click.option("--verbose", is_flag=True, help="Print what pytest printed.")
 def main(
-    only: tuple[str, ...], list_only: bool, jobs: int, deselect: tuple[str, ...], verbose: bool
+    only: tuple[str, ...],
+    list_only: bool,
+    skip_equivalent: bool,
+    jobs: int,
+    deselect: tuple[str, ...],
+    verbose: bool,
 ) -> None:
     equivalent = proofs()
     with laboratory() as opened:
         mutants = opened.mutants()
         if only:
             mutants = [m for m in mutants if any(re.search(pattern, m.name) for pattern in only)]
+        if skip_equivalent:
+            mutants = [m for m in mutants if m.name not in equivalent]
         if list_only:
             for mutant in mutants:
                 click.echo(mutant.name)
@@ -68,7 +68,7 @@ def main(
                 wrong.append(name)
             else:
                 counts["equivalent" if listed else "caught"] += 1
-        if not only:
+        if not only and not skip_equivalent:
             known = {mutant.name for mutant in mutants}
             wrong += [f"no such mutant: {name}" for name in equivalent if name not in known]
         click.echo(
