@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from isolation.statements import CONTENT_TABLES
-from isolation.strategies import LIMBO, USERS, id_of
 
 from fixtures.databases import Database
 from fixtures.people import insert
 from fixtures.shelves import drop_vector_indexes
+from isolation.statements import CONTENT_TABLES
+from isolation.strategies import LIMBO, USERS, id_of
 
 ModelDatabases = Callable[[int], Database]
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812 - the class has this name
+
 from isolation.oracle import World
 from isolation.statements import (
     CHUNKS,
@@ -25,7 +27,6 @@ from isolation.statements import (
     Values,
 )
 from isolation.strategies import IDS, NAMES
-from psycopg2.extensions import connection as Connection  # noqa: N812 - the class has this name
 
 QUERY = "pg_catalog.array_fill(1::real, array[{}])::extensions.vector"
 """Every row has the same vector, and every query is that vector: only rights decide."""

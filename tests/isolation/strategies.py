@@ -11,6 +11,8 @@ from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
+
+from fixtures.people import INACTIVE, ROLES, named
 from isolation.oracle import World
 from isolation.statements import (
     CHUNKS,
@@ -29,8 +31,6 @@ from isolation.statements import (
     Step,
     Update,
 )
-
-from fixtures.people import INACTIVE, ROLES, named
 
 USERS = ("ada", "ben", "cleo")
 GHOST = "ghost"

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from fixtures.clusters import MAJORS, SUPERUSER
+from fixtures.databases import Database
 from isolation.conftest import ModelDatabases
 from isolation.oracle import Asker, answer
 from isolation.postgres import Session, with_names
@@ -23,9 +26,6 @@ from isolation.statements import (
     Update,
 )
 from isolation.strategies import FUNCTIONS, Story, name_of, resolved, stories
-
-from fixtures.clusters import MAJORS, SUPERUSER
-from fixtures.databases import Database
 
 SERVICE = Request("service_role")
 STATEMENTS = ("Select", "Insert", "Update", "Delete")
