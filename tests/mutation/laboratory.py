@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import itertools
 import os
+import pkgutil
 import shutil
 import signal
 import sys
@@ -18,6 +20,7 @@ from pathlib import Path
 import pytest
 from mutation.mutants import Mutant, all_mutants
 
+import fixtures
 from fixtures.clusters import NEWEST, SUPERUSER, Kind
 from fixtures.databases import Database, janitor_of, let_owner_create, make_platform
 from fixtures.people import World
@@ -224,6 +227,7 @@ def examine(
     Raises:
         BrokenError: pytest could not run, or did not end.
     """
+    _import_fixtures()
     waiting = [(mutant, rounds_of(mutant)) for mutant in reversed(mutants)]
     running: dict[int, _Running] = {}
     numbers = itertools.count()
@@ -268,6 +272,12 @@ def examine(
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
                 laboratory.forget(str(pid))
+
+
+def _import_fixtures() -> None:
+    """Import what every run would import anew; some of it takes seconds."""
+    for module in pkgutil.iter_modules(fixtures.__path__):
+        importlib.import_module(f"fixtures.{module.name}")
 
 
 def _fork(laboratory: Laboratory, running: _Running, deselected: Sequence[str]) -> int:

@@ -30,12 +30,13 @@ def rounds_of(mutant: Mutant) -> list[Sequence[Path]]:
     others = [file for folder in SEARCHED for file in _files(folder)]
     if not mutant.subject:
         likely = [file for folder in MOST_LIKELY for file in _files(folder)]
-        first = [*laws, *likely]
+        first = [laws, likely]
     else:
-        first = [file for file in others if _speaks_of(file, mutant.subject)]
-        first.sort(key=lambda file: mutant.subject not in file.name)
-    rest = [file for file in (*others, *laws) if file not in first]
-    return [part for part in (first, rest) if part]
+        own = [file for file in others if _speaks_of(file, mutant.subject)]
+        first = [sorted(own, key=lambda file: mutant.subject not in file.name)]
+    done = [file for part in first for file in part]
+    rest = [file for file in (*others, *laws) if file not in done]
+    return [part for part in (*first, rest) if part]
 
 
 @functools.cache
