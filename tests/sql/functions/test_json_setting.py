@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from fixtures.calls import Worlds, call
 from fixtures.clusters import both_majors
+from fixtures.older_servers import as_before_16
 from fixtures.people import acting
 
 CLAIMS = "mivaa.json_setting('request.jwt.claims')"
@@ -52,3 +55,12 @@ def test_anon_cannot_call_it(worlds: Worlds) -> None:
         pytest.raises(Exception, match="permission denied for schema mivaa"),
     ):
         connection.exec_driver_sql(f"select {CLAIMS}")
+
+
+def test_before_postgresql_16_the_outer_shape_decides(superuser: Connection) -> None:
+    as_before_16(superuser, "mivaa.json_setting(text)")
+    query = sa.text(f"select {CLAIMS} from set_config('request.jwt.claims', :text, true)")
+    for text in ('{"sub": "x"}', ' {"sub":\n"x"} '):
+        assert superuser.execute(query, {"text": text}).scalar_one() == {"sub": "x"}
+    for text in ("{", "sub=x", "'{}'", "", "[1, 2]"):
+        assert superuser.execute(query, {"text": text}).scalar_one() is None
