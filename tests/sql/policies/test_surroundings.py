@@ -89,6 +89,48 @@ def test_even_a_permissive_policy_and_the_privilege_let_nobody_delete_a_membersh
     assert generous.exec_driver_sql(delete).rowcount > 0
 
 
+@pytest.mark.parametrize(
+    ("table", "statements"),
+    [
+        (
+            "workspaces",
+            (
+                "insert into public.workspaces (name) values ('mine')",
+                "update public.workspaces set name = 'mine'",
+            ),
+        ),
+        (
+            "workspace_members",
+            (
+                (
+                    "insert into public.workspace_members (workspace_id, user_id, role)"
+                    f" values ('{World.b}', '{named('viewer')}', 'owner')"
+                ),
+                "update public.workspace_members set role = 'owner'",
+                f"update public.workspace_members set workspace_id = '{World.b}'",
+            ),
+        ),
+    ],
+)
+def test_even_a_permissive_policy_and_the_privilege_let_nobody_write_a_membership(
+    generous: Connection, world: World, table: str, statements: tuple[str, ...]
+) -> None:
+    generous.exec_driver_sql(
+        f"create policy anybody on public.{table} to authenticated using (true)"
+    )
+    become(generous, "authenticated", world.person("viewer"))
+    for statement in statements:
+        assert state(generous, statement) == "42501", statement
+    # The check alone is what refuses them.
+    generous.exec_driver_sql("reset role")
+    generous.exec_driver_sql(f"alter policy {table}_isolation on public.{table} with check (true)")
+    become(generous, "authenticated", world.person("viewer"))
+    for statement in statements:
+        generous.exec_driver_sql("savepoint attempt")
+        assert generous.exec_driver_sql(statement).rowcount == 1, statement
+        generous.exec_driver_sql("rollback to savepoint attempt")
+
+
 def test_grants_to_everybody_keep_the_rollback_sql_closed(
     generous: Connection, world: World
 ) -> None:
