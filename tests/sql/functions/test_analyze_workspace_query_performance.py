@@ -205,9 +205,9 @@ def test_what_serves_those_who_see_everything_is_closed_to_users(
     assert "permission denied for function" in refused.message
 
 
-def test_the_probe_itself_shows_a_user_nothing_of_another_workspace(worlds: Worlds) -> None:
+def test_the_probe_itself_takes_no_other_workspace_from_a_user(worlds: Worlds) -> None:
     with rolled_back(worlds()) as connection:
-        rows = ask(connection, user("owner"), f"mivaa.probe_workspace('{W.b}')")
-    counted = {row["query_type"]: row["rows_per_call"] for row in rows}
-    assert counted["document_page"] == 0
-    assert counted["document_by_id"] is None
+        assert ask(connection, user("owner"), f"mivaa.probe_workspace('{W.a}')")
+        refused = refusal(connection, user("owner"), f"mivaa.probe_workspace('{W.b}')")
+    assert refused.state == "42501"
+    assert "is not the workspace of this request" in refused.message
