@@ -169,8 +169,8 @@ LAWS = (
             "alter function mivaa.user_id() volatile": "mivaa.user_id()",
             "alter function mivaa.has_permission(text) volatile": "mivaa.has_permission(text)",
         },
-        "create function mivaa.planted() returns int language sql set search_path = pg_catalog, pg_temp"
-        " as 'select 1'",
+        "create function mivaa.planted() returns int language sql"
+        " set search_path = pg_catalog, pg_temp as 'select 1'",
     ),
     Law(
         "every policy says what it is for",
