@@ -82,6 +82,27 @@ LAWS = (
         " references public.workspaces (id)",
     ),
     Law(
+        "a column that names a row of another table has a key to it",
+        "select o.name || '.' || a.attname from tables o join pg_attribute a on a.attrelid = o.oid"
+        " where a.attnum > 0 and not a.attisdropped and a.atttypid = 'uuid'::regtype"
+        r" and (a.attname ~ '_id$' or a.attname = 'created_by')"
+        # The workspace comes first in a key of two columns, and has one of its own as well.
+        " and not exists (select from pg_constraint k where k.conrelid = o.oid"
+        " and k.contype = 'f' and k.conkey[cardinality(k.conkey)] = a.attnum)",
+        "add the foreign key: rows that point nowhere are seen by the wrong people, or by nobody",
+        {
+            "alter table public.documents drop constraint documents_workspace_id_fkey": (
+                "public.documents.workspace_id"
+            ),
+            "alter table public.document_chunks"
+            " drop constraint document_chunks_workspace_id_document_id_fkey": (
+                "public.document_chunks.document_id"
+            ),
+            "create table public.planted (id uuid, user_id uuid)": "public.planted.user_id",
+        },
+        "create table public.planted (id uuid, user_id uuid references auth.users, paid uuid)",
+    ),
+    Law(
         "a foreign key has an index that finds its rows when the referenced one is deleted",
         # The index begins with all columns of the key, or with the one that is not the workspace:
         # that one alone leads to few rows. It holds all rows, or all whose column is not null.
