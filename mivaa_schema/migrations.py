@@ -7,7 +7,6 @@ import functools
 import logging
 import random
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alembic.config import Config
@@ -21,6 +20,7 @@ from mivaa_schema.errors import (
     UnknownHead,
     UpgradeRunning,
 )
+from mivaa_schema.operations.frozen import history_folder
 from mivaa_schema.operations.sql import block, literal, run, when
 from mivaa_schema.operations.timeouts import Timeouts, set_lock_timeout
 from mivaa_schema.operations.tracking import MIGRATION
@@ -50,8 +50,6 @@ _LONGEST_PAUSE = 2.0
 
 def alembic_config() -> Config:
     """The Alembic configuration of this project, from the checkout or from the installed wheel."""
-    package = Path(__file__).parent
-    checkout = package.parent / "alembic"
     config = Config()
     config.set_main_option("path_separator", "os")
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
@@ -59,8 +57,7 @@ def alembic_config() -> Config:
     config.set_main_option("revision_environment", "true")
     config.set_section_option("post_write_hooks", "hooks", "mivaa_schema")
     config.set_section_option("post_write_hooks", "mivaa_schema.type", "mivaa_schema")
-    folder = checkout if (checkout / "env.py").exists() else package / "_alembic"
-    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.set_main_option("script_location", str(history_folder()).replace("%", "%%"))
     return config
 
 

@@ -24,6 +24,13 @@ LISTS = ("storage.sql", "grants.sql", "comments.sql")
 """Files that hold many short statements, one a line or more, each ended by a semicolon."""
 
 
+def history_folder() -> Path:
+    """The folder of Alembic's files, in the checkout or in the installed wheel."""
+    package = Path(__file__).parents[1]
+    checkout = package.parent / "alembic"
+    return checkout if (checkout / "env.py").exists() else package / "_alembic"
+
+
 def read_entity(path: Path) -> Entity:
     """Read the one statement that a file holds.
 

@@ -24,7 +24,7 @@ from sqlalchemy.schema import CreateIndex
 from sqlalchemy.types import TypeEngine
 
 from mivaa_schema.models import Base
-from mivaa_schema.operations.frozen import read_entity
+from mivaa_schema.operations.frozen import history_folder, read_entity
 from mivaa_schema.operations.sql import DIALECT
 
 Item = dict[str, Any]
@@ -47,10 +47,8 @@ _ACTIONS = {"CASCADE": "c", "SET NULL": "n", "SET DEFAULT": "d", "RESTRICT": "r"
 
 @cache
 def versions_folder() -> Path:
-    """The folder of the revisions, in the checkout or in the installed wheel."""
-    package = Path(__file__).parents[1]
-    checkout = package.parent / "alembic"
-    return (checkout if (checkout / "env.py").exists() else package / "_alembic") / "versions"
+    """The folder of the revisions."""
+    return history_folder() / "versions"
 
 
 @cache
