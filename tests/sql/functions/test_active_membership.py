@@ -213,3 +213,15 @@ def test_malformed_claims_raise_in_no_parallel_worker(worlds: Worlds, major: int
             connection.exec_driver_sql("set local debug_parallel_query = on")
             count = connection.exec_driver_sql("select count(*) from public.documents")
             assert count.scalar_one() == 0
+
+
+@pytest.mark.parametrize(
+    ("older", "expected"),
+    [(str(BOTH.id), VIEWER_OF_B), (str(Person("stranger").id), NONE), ("x", NONE)],
+)
+def test_the_user_is_the_one_that_user_id_says(worlds: Worlds, older: str, expected: str) -> None:
+    claims = claims_of(Person("owner_of_b"), workspace_id=B)
+    with acting(worlds(), "authenticated", claims) as connection:
+        setting = sa.text("select set_config('request.jwt.claim.sub', :older, true)")
+        connection.execute(setting, {"older": older})
+        assert connection.exec_driver_sql(f"select {MEMBERSHIP}").scalar_one() == expected
