@@ -170,6 +170,12 @@ class _Fixtures:
     def world_template(self) -> Callable[[int], str]:
         return self.specimen.template("world")
 
+    @pytest.fixture(scope="session")
+    def shared_world(self) -> Database:
+        # Many a mutant is caught in this one: it is not worth a template.
+        mutant = self.specimen.mutant
+        return self.specimen.laboratory.mutate(f"shared_{os.getpid()}", "world", mutant)
+
 
 @dataclass(frozen=True)
 class Outcome:
