@@ -25,6 +25,7 @@ UNCHANGED = Mutant("nothing is taken away", "")
 @click.option("--list", "list_only", is_flag=True, help="List the mutants, and test none.")
 @click.option("--skip-equivalent", is_flag=True, help="Without those that have a proof.")
 @click.option("--jobs", default=2, show_default=True, help="Processes at a time.")
+@click.option("--tests", multiple=True, type=Path, help="Run these files, instead of all.")
 @click.option("--deselect", multiple=True, metavar="TEST", help="A test that is not run.")
 @click.option("--verbose", is_flag=True, help="Print what pytest printed.")
 def main(
@@ -32,10 +33,13 @@ def main(
     list_only: bool,
     skip_equivalent: bool,
     jobs: int,
+    tests: tuple[Path, ...],
     deselect: tuple[str, ...],
     verbose: bool,
 ) -> None:
     equivalent = proofs()
+    chosen = [[file.resolve() for file in tests]]
+    rounds = (lambda _: chosen) if tests else rounds_of
     with laboratory() as opened:
         mutants = opened.mutants()
         if only:
@@ -48,13 +52,13 @@ def main(
             return
         if not mutants:
             raise click.ClickException("no mutant has that in its name; --list shows them all")
-        for outcome in examine(opened, [UNCHANGED], rounds_of, deselected=deselect):
+        for outcome in examine(opened, [UNCHANGED], rounds, deselected=deselect):
             if outcome.caught_by:
                 click.echo(outcome.printed)
                 raise click.ClickException("the tests must pass before anything is taken away")
         wrong = []
         counts = {"caught": 0, "equivalent": 0}
-        for outcome in examine(opened, mutants, rounds_of, jobs=jobs, deselected=deselect):
+        for outcome in examine(opened, mutants, rounds, jobs=jobs, deselected=deselect):
             name, listed = outcome.mutant.name, outcome.mutant.name in equivalent
             if outcome.caught_by and listed:
                 said = f"CAUGHT, though listed as equivalent, by {outcome.caught_by}"

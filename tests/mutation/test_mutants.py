@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.resources import files
 
 import pytest
 from mutation.conditions import Change, of_expression, of_function, of_trigger
-from mutation.laboratory import Laboratory, Outcome, examine, laboratory
 from mutation.mutants import NOT_ABOUT_ACCESS, Mutant, all_mutants
 from mutation.proofs import proofs
 from mutation.rounds import NOT_SEARCHED, TESTS, rounds_of
@@ -168,32 +170,28 @@ def test_the_tests_of_a_function_come_first(mutants: list[Mutant]) -> None:
     assert {"test_model.py", "test_sessions.py", "test_tables.py"} <= {file.name for file in every}
 
 
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Laboratory]:
-    with laboratory() as made:
-        yield made
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command, in a process without threads: it forks."""
+    command = [sys.executable, str(TESTS / "mutation/run.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def examined(opened: Laboratory, mutant: Mutant, *rounds: str) -> Outcome:
-    files = [[TESTS / "sql" / file] for file in rounds]
-    (outcome,) = examine(opened, [mutant], lambda _: files)
-    return outcome
+OPEN = "table public.documents: without row-level security"
+EQUIVALENT = "policy documents_access on public.documents: using (true)"
 
 
-def test_a_run_tells_which_test_noticed(opened: Laboratory) -> None:
-    mutant = next(m for m in opened.mutants() if "documents: without row-level" in m.name)
-    outcome = examined(opened, mutant, "functions/test_is_colleague.py", "laws/test_tables.py")
-    assert outcome.mutant is mutant
-    assert "test_the_law_holds[18-row-level security is on]" in outcome.caught_by
+def test_a_run_tells_which_test_noticed_and_what_needs_none() -> None:
+    laws = "sql/laws/test_tables.py"
+    done = run("--only", f"^{OPEN}", "--only", re.escape(EQUIVALENT), "--tests", f"{TESTS}/{laws}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    law = "test_the_law_holds[18-row-level security is on]"
+    assert f"{OPEN}\n    caught by tests/{laws}::{law}\n" in done.stdout
+    assert f"{EQUIVALENT}\n    survived, equivalent\n" in done.stdout
+    assert "2 mutants: 1 caught, 1 equivalent with proof, 0 to look at" in done.stdout
 
 
-def test_a_run_tells_what_nobody_noticed(opened: Laboratory) -> None:
-    harmless = Mutant("a comment", "comment on table public.documents is 'Nothing.'")
-    assert examined(opened, harmless, "functions/test_is_colleague.py").caught_by == ""
-
-
-def test_a_run_leaves_no_database_behind(opened: Laboratory) -> None:
-    made = Database(opened.servers, 18, "postgres")
-    with made.superuser() as connection:
-        names = connection.exec_driver_sql("select datname from pg_database").scalars().all()
-    assert set(names) == {"postgres", "template0", "template1", "platform", "head", "world"}
+def test_a_run_fails_where_nobody_noticed() -> None:
+    done = run("--only", f"^{OPEN}", "--tests", f"{TESTS}/sql/functions/test_is_colleague.py")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"{OPEN}\n    SURVIVED\n" in done.stdout
+    assert f"1 mutants: 0 caught, 0 equivalent with proof, 1 to look at\n    {OPEN}" in done.stdout
