@@ -98,6 +98,21 @@ def test_a_row_that_never_had_a_workspace_can_still_be_edited(legacy: Connection
     assert run(legacy, kept).rowcount > 0
 
 
+def test_a_chunk_that_has_a_workspace_and_no_document_can_still_be_edited(
+    superuser: Connection,
+) -> None:
+    superuser.exec_driver_sql("set local session_replication_role = replica")
+    run(superuser, "delete from public.documents where id = :id", id=MINE)
+    superuser.exec_driver_sql("set local session_replication_role = origin")
+    # As applications do that write whole rows back.
+    edit = (
+        "update public.document_chunks set content = 'x', workspace_id = workspace_id,"
+        " document_id = document_id where id = :id"
+    )
+    assert run(superuser, edit, id=MY_CHUNK).rowcount == 1
+    assert chunk_workspace(superuser) == W.a
+
+
 def test_a_row_that_never_had_a_workspace_can_be_assigned_one(legacy: Connection) -> None:
     assign = "update public.documents set workspace_id = :w where id = :id"
     assert run(legacy, assign, w=W.a, id=MINE).rowcount == 1
