@@ -10,6 +10,7 @@ from pathlib import Path
 from mutation.mutants import Mutant
 
 TESTS = Path(__file__).parents[1]
+SQL = TESTS.parent / "mivaa_schema/sql"
 
 LAWS = "sql/laws"
 MOST_LIKELY = ("sql/policies", "isolation", "sql/triggers")
@@ -32,8 +33,7 @@ def rounds_of(mutant: Mutant) -> list[Sequence[Path]]:
         likely = [file for folder in MOST_LIKELY for file in _files(folder)]
         first = [laws, likely]
     else:
-        own = [file for file in others if _speaks_of(file, mutant.subject)]
-        first = [sorted(own, key=lambda file: mutant.subject not in file.name)]
+        first = [_about(mutant.subject, others)]
     done = [file for part in first for file in part]
     rest = [file for file in (*others, *laws) if file not in done]
     return [part for part in (*first, rest) if part]
@@ -45,6 +45,28 @@ def _files(folder: str) -> list[Path]:
     return [file for file in found if file.name not in NOT_SEARCHED]
 
 
+def _about(function: str, files: list[Path]) -> list[Path]:
+    """The files that speak of a function, or else of those that call it; its own one first."""
+    named = [function]
+    about: list[Path] = []
+    while named and not about:
+        about = [file for file in files if any(_speaks(file, name) for name in named)]
+        if not about:
+            named = [caller for name in named for caller in _callers(name)]
+    if not about:  # nobody calls it, so a trigger does
+        about = _files("sql/triggers")
+    return sorted(about, key=lambda file: not any(name in file.name for name in named))
+
+
 @functools.cache
-def _speaks_of(file: Path, function: str) -> bool:
+def _callers(function: str) -> list[str]:
+    called = re.compile(rf"\bmivaa\.{function}\b")
+    found = sorted((SQL / "functions").glob("*.sql"))
+    callers = [file for file in found if called.search(file.read_text("utf-8"))]
+    names = [file.name.split(".")[1] for file in callers]
+    return [name for name in names if name != function]
+
+
+@functools.cache
+def _speaks(file: Path, function: str) -> bool:
     return re.search(rf"\b{function}\b", file.name + file.read_text("utf-8")) is not None
