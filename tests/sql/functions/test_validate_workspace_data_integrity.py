@@ -318,6 +318,88 @@ def test_every_check_has_a_fault_that_it_finds() -> None:
     assert [fault.check for fault in FAULTS] == CHECKS
 
 
+def filled(dimensions: int) -> str:
+    return f"array_fill(1::real, array[{dimensions}])::vector"
+
+
+EMBEDDING_CHECKS = {
+    "documents": ("missing_embeddings", "wrong_embedding_status", "stale_embeddings"),
+    "document_chunks": ("missing_chunk_embeddings", "wrong_embedding_status", "stale_embeddings"),
+}
+
+STATES = (
+    # Legacy embedding, new one, recorded state: what is wrong with it, if anything.
+    (None, None, "pending", "missing"),
+    (None, None, "failed", "missing"),
+    (None, None, "completed", "missing wrong"),
+    (None, None, "skipped", ""),
+    (None, filled(768), "pending", "stale"),
+    (None, filled(768), "failed", "stale"),
+    (None, filled(768), "completed", ""),
+    (None, filled(768), "skipped", ""),
+    (filled(1536), None, "pending", ""),
+    (filled(1536), None, "failed", ""),
+    (filled(1536), None, "completed", "wrong"),
+    (filled(1536), None, "skipped", ""),
+    (filled(1536), filled(768), "completed", ""),
+    (zeros(1536), filled(768), "completed", "zero"),
+    (filled(1536), zeros(768), "completed", "zero"),
+    (zeros(1536), zeros(768), "completed", "zero"),
+)
+
+
+@pytest.mark.parametrize("table", EMBEDDING_CHECKS)
+@pytest.mark.parametrize(("old", "new", "state", "wrong"), STATES)
+def test_each_state_of_an_embedding_is_judged_by_every_check(
+    worlds: Worlds, table: str, old: str | None, new: str | None, state: str, wrong: str
+) -> None:
+    values = (
+        f"embedding = {old or 'null'}, embedding_v2 = {new or 'null'},"
+        f" embedding_migration_status = '{state}'"
+    )
+    names = (*EMBEDDING_CHECKS[table], "zero_vectors")
+    with rolled_back(worlds()) as connection:
+        embed_everything(connection)
+        plant(connection, change(table, values, "editor"))
+        found = checks(connection, user("viewer"))
+    expected = {name: int(name.split("_")[0] in wrong.split()) for name in names}
+    assert {name: found[name]["issue_count"] for name in names} == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "missing"),
+    [("active", 1), ("published", 1), ("draft", 0), ("archived", 0), ("deleted", 0)],
+)
+def test_documents_that_search_does_not_show_miss_no_embedding(
+    worlds: Worlds, status: str, missing: int
+) -> None:
+    values = f"status = '{status}', embedding_v2 = null, embedding_migration_status = 'pending'"
+    with rolled_back(worlds()) as connection:
+        embed_everything(connection)
+        plant(connection, change("documents", values, "editor"))
+        found = checks(connection, user("viewer"))
+    assert found["missing_embeddings"]["issue_count"] == missing
+
+
+@pytest.mark.parametrize("fault", FAULTS[:4], ids=lambda fault: fault.check)
+def test_a_fault_of_references_is_one_fault(worlds: Worlds, fault: Fault) -> None:
+    with rolled_back(worlds()) as connection:
+        embed_everything(connection)
+        plant(connection, *fault.planted)
+        found = checks(connection, TABLES)
+    assert [name for name in CHECKS[:4] if found[name]["issue_count"]] == [fault.check]
+
+
+def test_a_row_without_a_workspace_is_in_no_wrong_one(worlds: Worlds) -> None:
+    with rolled_back(worlds()) as connection:
+        for table in ("document_chunks", "processed_documents"):
+            nullable = f"alter table public.{table} alter workspace_id drop not null"
+            plant(connection, nullable, change(table, "workspace_id = null", "editor"))
+        found = checks(connection, TABLES)
+    assert found["rows_without_workspace"]["issue_count"] == 2
+    assert [name for name in CHECKS[:4] if found[name]["issue_count"]] == []
+
+
 @both_majors
 @pytest.mark.parametrize("name", ROLES)
 def test_a_sound_workspace_passes_for_every_member(worlds: Worlds, major: int, name: str) -> None:
