@@ -23,7 +23,7 @@ from fixtures.asking import (
 )
 from fixtures.calls import Worlds
 from fixtures.clusters import both_majors
-from fixtures.people import ROLES, World, named
+from fixtures.people import INACTIVE, ROLES, World, named
 
 W = World()
 CALL = "public.validate_workspace_data_integrity(:workspace)"
@@ -398,6 +398,46 @@ def test_a_row_without_a_workspace_is_in_no_wrong_one(worlds: Worlds) -> None:
         found = checks(connection, TABLES)
     assert found["rows_without_workspace"]["issue_count"] == 2
     assert [name for name in CHECKS[:4] if found[name]["issue_count"]] == []
+
+
+@pytest.mark.parametrize("column", ["pdf_document_id", "document_id"])
+def test_an_extraction_may_name_no_file_and_no_document(worlds: Worlds, column: str) -> None:
+    with rolled_back(worlds()) as connection:
+        plant(connection, change("processed_documents", f"{column} = null", "editor"))
+        assert checks(connection, TABLES)["dangling_extractions"]["issue_count"] == 0
+
+
+PROCESSING = ("pending", "processing", "completed", "failed")
+EMBEDDING = ("pending", "completed", "failed", "skipped")
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "known"),
+    [
+        ("documents", "status", ("draft", "active", "published", "archived", "deleted")),
+        ("pdf_documents", "status", PROCESSING),
+        ("processed_documents", "status", PROCESSING),
+        ("documents", "embedding_migration_status", EMBEDDING),
+        ("document_chunks", "embedding_migration_status", EMBEDDING),
+    ],
+)
+def test_every_status_that_there_is_is_known_and_another_one_is_not(
+    worlds: Worlds, table: str, column: str, known: tuple[str, ...]
+) -> None:
+    with rolled_back(worlds()) as connection:
+        for name, status in zip(ROLES, known, strict=False):
+            plant(connection, change(table, f"{column} = '{status}'", name))
+        assert checks(connection, TABLES)["unknown_statuses"]["issue_count"] == 0
+        plant(connection, without_check(table, column), change(table, f"{column} = 'x'", "owner"))
+        assert checks(connection, TABLES)["unknown_statuses"]["issue_count"] == 1
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("status", ["active", *INACTIVE])
+def test_every_role_and_status_of_a_member_is_known(worlds: Worlds, role: str, status: str) -> None:
+    with rolled_back(worlds()) as connection:
+        plant(connection, member(f"role = '{role}', status = '{status}'", "second_editor"))
+        assert checks(connection, TABLES)["workspace_members"]["issue_count"] == 0
 
 
 @both_majors
