@@ -385,6 +385,33 @@ def test_a_legacy_query_opens_no_door(library: Library, function: str, name: str
         )  # fmt: skip
 
 
+@both_functions
+@pytest.mark.parametrize("spaces", ["legacy", "both"])
+def test_a_legacy_query_finds_what_is_searchable_and_has_a_direction(
+    library: Library, function: str, spaces: str
+) -> None:
+    shelf, query = library.halfway, library.queries[1]
+    table = {DOCUMENTS: "documents", CHUNKS: "document_chunks"}[function]
+    # Of the even rows both vectors are there, of the odd ones only the legacy one.
+    zeros = {"zeros": literal(np.zeros(1536)), "ids": shelf.ids(function, [5, 6])}
+    expected = [row for row in range(40) if library.status(row) in ("active", "published")]
+    expected = [row for row in expected if row != 5 and (row != 6 or spaces == "both")]
+    with library.database.owner() as connection:
+        for row in range(40):
+            status = {"status": library.status(row), "id": shelf.id(DOCUMENTS, row)}
+            sql = "update public.documents set status = :status where id = :id"
+            connection.execute(sa.text(sql), status)
+        sql = f"update public.{table} set embedding = cast(:zeros as vector) where id = any (:ids)"
+        connection.execute(sa.text(sql), zeros)
+        hits = search(
+            connection, function, query if spaces == "both" else None,
+            query_embedding_legacy=legacy(query), match_count=100, match_threshold=-1,
+            workspace_id_param=shelf.workspace,
+        )  # fmt: skip
+        connection.rollback()
+    assert sorted(hit.id for hit in hits) == sorted(shelf.ids(function, expected))
+
+
 @pytest.mark.parametrize("kind", ["documents", "chunks"])
 def test_what_serves_the_search_shows_nobody_more_than_the_tables_do(
     library: Library, kind: str
