@@ -137,6 +137,32 @@ def test_it_works_in_a_session_that_has_not_met_vectors_yet(worlds: Worlds, majo
         assert connection.exec_driver_sql(statement).scalar_one() == len(ROWS_IN_A)
 
 
+@pytest.mark.parametrize(
+    ("asker", "scopes"),
+    [
+        (SERVICE, {"workspace probe", "platform-wide"}),
+        (TABLES, {"workspace probe", "platform-wide"}),
+        (user("owner"), {"workspace probe"}),
+    ],
+    ids=str,
+)
+def test_what_is_counted_platform_wide_is_for_roles_that_see_all(
+    worlds: Worlds, asker: Asker, scopes: set[str]
+) -> None:
+    with rolled_back(worlds()) as connection:
+        # As where pg_stat_statements is installed.
+        definition = connection.exec_driver_sql(
+            "select replace(pg_get_functiondef(p.oid), p.prosrc, 'begin query_type := ''statement"
+            " 1''; return next; end') from pg_proc p"
+            " where p.oid = 'mivaa.platform_statements()'::regprocedure"
+        ).scalar_one()
+        connection.exec_driver_sql(definition)
+        rows = ask(connection, asker, CALL, workspace=W.a)
+    assert {row["scope"] for row in rows} == scopes
+    found = [row["query_type"] for row in rows if row["scope"] == "platform-wide"]
+    assert found == (["statement 1"] if "platform-wide" in scopes else [])
+
+
 @both_majors
 @pytest.mark.parametrize("asker", [SERVICE, TABLES], ids=str)
 def test_without_pg_stat_statements_nothing_is_said_of_the_platform(
