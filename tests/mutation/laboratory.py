@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from mutation.mutants import Mutant, all_mutants
 
 import fixtures
 from fixtures.clusters import NEWEST, SUPERUSER, Kind
 from fixtures.databases import Database, janitor_of, let_owner_create, make_platform
 from fixtures.people import World
 from mivaa_schema.server import EmbeddedServer
+from mutation.mutants import Mutant, all_mutants
 
 ROOT = Path(__file__).parents[2]
 
@@ -198,10 +198,14 @@ class BrokenError(Exception):
 
 @dataclass
 class _Running:
-    """A pytest at work; what it prints goes to one file, the name of a failed test to another."""
+    """A pytest at work; what it prints goes to one file, the name of a failed test to another.
+
+    The suspect is a test that failed before, and now is run alone.
+    """
 
     mutant: Mutant
     rounds: list[Sequence[Path]]
+    suspect: str
     printed: Path
     failed: Path
     until: float
@@ -222,7 +226,8 @@ def examine(
         laboratory: Where the mutants live.
         mutants: In any order.
         rounds_of: The files of tests for a mutant, those first that are likely to catch it: a
-            round is a run of pytest, and the next one follows where all of it passes.
+            round is a run of pytest, and the next one follows where all of it passes. Who fails in
+            a later round is not expected to know the mutant, so has to fail twice.
         jobs: Processes at a time.
         deselected: Tests that are not run.
         patience: Seconds after which a run that does not end is given up.
@@ -234,18 +239,19 @@ def examine(
         BrokenError: pytest could not run, or did not end.
     """
     _import_fixtures()
-    waiting = [(mutant, rounds_of(mutant)) for mutant in reversed(mutants)]
+    waiting = [(mutant, rounds_of(mutant), "") for mutant in reversed(mutants)]
     running: dict[int, _Running] = {}
     numbers = itertools.count()
     with tempfile.TemporaryDirectory() as folder:
         try:
             while waiting or running:
                 while waiting and len(running) < jobs:
-                    mutant, rounds = waiting.pop()
+                    mutant, rounds, suspect = waiting.pop()
                     at = next(numbers)
                     started = _Running(
                         mutant,
                         rounds,
+                        suspect,
                         Path(folder, f"{at}.printed"),
                         Path(folder, f"{at}.failed"),
                         time.monotonic() + patience,
@@ -264,11 +270,17 @@ def examine(
                 caught_by = ended.failed.read_text("utf-8") if ended.failed.exists() else ""
                 printed = ended.printed.read_text("utf-8", errors="replace")
                 if code == pytest.ExitCode.TESTS_FAILED and caught_by:
-                    yield Outcome(ended.mutant, caught_by, printed)
+                    is_first = len(ended.rounds) == len(rounds_of(ended.mutant))
+                    if is_first or ended.suspect:
+                        yield Outcome(ended.mutant, caught_by, printed)
+                    else:
+                        waiting.append((ended.mutant, ended.rounds, caught_by))
                 elif code != pytest.ExitCode.OK:
                     raise BrokenError(f"{ended.mutant}: pytest ended with {code}\n{printed}")
+                elif ended.suspect:
+                    waiting.append((ended.mutant, ended.rounds, ""))
                 elif len(ended.rounds) > 1:
-                    waiting.append((ended.mutant, ended.rounds[1:]))
+                    waiting.append((ended.mutant, ended.rounds[1:], ""))
                 else:
                     yield Outcome(ended.mutant, "", printed)
                 for file in (ended.printed, ended.failed):
@@ -299,7 +311,7 @@ def _fork(laboratory: Laboratory, running: _Running, deselected: Sequence[str]) 
             os.dup2(printed.fileno(), 2)
         os.chdir(ROOT)
         specimen = Specimen(laboratory, running.mutant)
-        files = [str(file) for file in running.rounds[0]]
+        files = [running.suspect] if running.suspect else map(str, running.rounds[0])
         options = [*_OPTIONS, *(f"--deselect={test}" for test in deselected)]
         code = int(pytest.main([*options, *files], plugins=[specimen]))
         running.failed.write_text(specimen.caught_by, encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fixtures.asking import (
@@ -142,6 +143,8 @@ def test_a_workspace_without_orphans_is_left_as_it_is(worlds: Worlds, major: int
         row = clean_up(connection, user("editor"))
         assert (row["affected_rows"], row["status"]) == (0, "COMPLETED")
         assert chunks(connection, W.a) == 9
+        looked = clean_up(connection, user("editor"), dry_run=True)
+        assert looked["details"] == "The document of 0 of 9 chunks does not exist."
 
 
 def test_a_workspace_without_chunks_is_no_reason_to_refuse(worlds: Worlds) -> None:
@@ -159,6 +162,25 @@ def test_a_chunk_whose_document_is_in_another_workspace_is_no_orphan(worlds: Wor
         )
         assert clean_up(connection, user("editor"))["orphans_before"] == 0
         assert chunks(connection, W.a) == 9
+
+
+def test_a_chunk_of_another_workspace_stays_whatever_counts_as_an_orphan(worlds: Worlds) -> None:
+    with rolled_back(worlds()) as connection:
+        # As if the chunk had been moved since it was found.
+        definition = connection.execute(
+            sa.text(
+                "select replace(pg_get_functiondef(p.oid), p.prosrc, :body) from pg_proc p"
+                " where p.oid = 'mivaa.orphaned_chunks(uuid, integer)'::regprocedure"
+            ),
+            {
+                "body": "begin chunk_count := 9; orphan_count := 1; orphan_ids :="
+                f" array['{W.row('document_chunks', 'owner_of_b')}'::uuid]; end"
+            },
+        ).scalar_one()
+        connection.exec_driver_sql(definition)
+        assert clean_up(connection, SERVICE, workspace=W.a)["affected_rows"] == 0
+        assert chunks(connection, W.b) == 1
+        assert clean_up(connection, SERVICE, workspace=W.b)["affected_rows"] == 1
 
 
 def test_a_chunk_that_names_no_document_is_no_orphan(worlds: Worlds) -> None:

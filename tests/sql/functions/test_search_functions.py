@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import exc
+from sqlalchemy.engine import Connection
 
+from fixtures.asking import plant, rolled_back
 from fixtures.calls import Refusal
 from fixtures.clusters import both_majors
 from fixtures.people import INACTIVE, ROLES, Person, World, acting, as_user, named
-from fixtures.shelves import BOTH, CHUNKS, DOCUMENTS, legacy, search
+from fixtures.shelves import BOTH, CHUNKS, DOCUMENTS, Shelf, legacy, search
 from fixtures.vectors import cosines, literal
 
 if TYPE_CHECKING:
@@ -213,6 +215,11 @@ def test_null_means_the_default(library: Library, function: str) -> None:
         match_threshold=None, match_count=None, query_model=None,
     )  # fmt: skip
     assert len(plain) == 10
+    everything = shelf.found(library.database, function, library.queries[1], match_count=40)
+    assert everything == shelf.found(
+        library.database, function, library.queries[1], match_count=40, match_threshold=None
+    )
+    assert len(everything) < 40
 
 
 @both_functions
@@ -410,6 +417,37 @@ def test_a_legacy_query_finds_what_is_searchable_and_has_a_direction(
         )  # fmt: skip
         connection.rollback()
     assert sorted(hit.id for hit in hits) == sorted(shelf.ids(function, expected))
+
+
+@pytest.mark.parametrize("spaces", ["new", "legacy", "both"])
+def test_a_chunk_in_another_workspace_than_its_document_is_found_in_neither(
+    library: Library, spaces: str
+) -> None:
+    # As in an adopted table, whose key may be missing; roles that see all see both.
+    here, there, query = library.halfway, library.without_legacy, library.queries[1]
+    vectors = {
+        "query": None if spaces == "legacy" else query,
+        "query_embedding_legacy": None if spaces == "new" else legacy(query),
+    }
+
+    def found(connection: Connection, shelf: Shelf) -> list[Any]:
+        hits = search(
+            connection, CHUNKS, **vectors, match_count=100, match_threshold=-1,
+            workspace_id_param=shelf.workspace,
+        )  # fmt: skip
+        return sorted(hit.id for hit in hits)
+
+    with rolled_back(library.database) as connection:
+        before = {shelf.name: found(connection, shelf) for shelf in (here, there)}
+        misplaced = here.ids(CHUNKS, [0, 1])
+        for row, chunk in enumerate(misplaced):
+            document = there.id(DOCUMENTS, row)
+            move = f"update public.document_chunks set document_id = '{document}'"
+            plant(connection, f"{move} where id = '{chunk}'")
+        expected = [chunk for chunk in before[here.name] if chunk not in misplaced]
+        assert len(expected) < len(before[here.name])
+        assert found(connection, here) == expected
+        assert found(connection, there) == before[there.name]
 
 
 @pytest.mark.parametrize("kind", ["documents", "chunks"])

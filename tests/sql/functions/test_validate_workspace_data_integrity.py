@@ -397,6 +397,7 @@ def test_a_row_without_a_workspace_is_in_no_wrong_one(worlds: Worlds) -> None:
             plant(connection, nullable, change(table, "workspace_id = null", "editor"))
         found = checks(connection, TABLES)
     assert found["rows_without_workspace"]["issue_count"] == 2
+    assert found["unknown_workspaces"]["issue_count"] == 0
     assert [name for name in CHECKS[:4] if found[name]["issue_count"]] == []
 
 
@@ -405,6 +406,21 @@ def test_an_extraction_may_name_no_file_and_no_document(worlds: Worlds, column: 
     with rolled_back(worlds()) as connection:
         plant(connection, change("processed_documents", f"{column} = null", "editor"))
         assert checks(connection, TABLES)["dangling_extractions"]["issue_count"] == 0
+
+
+@pytest.mark.parametrize("column", ["pdf_document_id", "document_id"])
+def test_an_extraction_without_a_workspace_counts_where_its_file_or_document_is(
+    worlds: Worlds, column: str
+) -> None:
+    with rolled_back(worlds()) as connection:
+        plant(
+            connection,
+            "alter table public.processed_documents alter workspace_id drop not null",
+            change("processed_documents", f"workspace_id = null, {column} = null", "editor"),
+        )
+        for name, count in (("owner", 1), ("owner_of_b", 0)):
+            found = checks(connection, user(name))
+            assert found["rows_without_workspace"]["issue_count"] == count, name
 
 
 PROCESSING = ("pending", "processing", "completed", "failed")
