@@ -1,2 +1,3 @@
 create policy pdf_documents_select on public.pdf_documents as restrictive for select to authenticated
-using ((select mivaa.has_permission('read')));
+-- An equality of values is tested once a statement, a bare condition once a row.
+using ((select mivaa.has_permission('read'))::integer = 1);
