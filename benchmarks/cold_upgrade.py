@@ -2,7 +2,7 @@
 
 Goal: at most 1.5 times (initdb + server start) plus 3 seconds, with the package installed.
 
-    python benchmarks/cold_upgrade.py [--rounds 5]
+    python benchmarks/cold_upgrade.py [--rounds 5] [--picture FILE]
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from harness import Verdicts
 
 ROOT = Path(__file__).resolve().parent.parent
 FACTOR, SURCHARGE = 1.5, 3.0
@@ -48,13 +50,14 @@ def one_round(folder: Path) -> tuple[float, float]:
     return bare, upgrade
 
 
-def main() -> int:
+def main() -> None:
     """Alternate both and compare their medians."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--picture", type=Path, help="file to draw to, such as .svg")
+    options = parser.parse_args()
     bare, upgrade = [], []
-    for _ in range(rounds):
+    for _ in range(options.rounds):
         folder = Path(tempfile.mkdtemp(prefix="mivaa-cold-"))
         folder.chmod(0o755)
         try:
@@ -65,11 +68,11 @@ def main() -> int:
         upgrade.append(other)
     start, whole = statistics.median(bare), statistics.median(upgrade)
     limit = FACTOR * start + SURCHARGE
-    verdict = "pass" if whole <= limit else "short"
     print(f"initdb + server start {start:.2f} s, cold upgrade {whole:.2f} s")
-    print(f"cold upgrade: {whole / start:.2f} x, allowed {limit / start:.2f} x: {verdict}")
-    return 0 if verdict == "pass" else 1
+    verdicts = Verdicts(options.picture)
+    verdicts.at_most("cold upgrade / (initdb + server start)", limit / start, whole / start)
+    verdicts.exit()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

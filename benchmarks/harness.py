@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -45,12 +47,33 @@ CONF = {
 
 
 def arguments(description: str | None, **defaults: int) -> argparse.Namespace:
-    """Read ``--name value`` for each default, ``--major`` and ``--keep`` (a folder to reuse)."""
+    """Read ``--name value`` for each default, ``--major``, ``--keep`` and ``--picture``."""
     parser = argparse.ArgumentParser(description=description)
     for name, value in {**defaults, "major": 18}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--keep", type=Path, help="folder of a server to leave, or to use again")
+    parser.add_argument("--picture", type=Path, help="file to draw to, such as .svg")
     return parser.parse_args()
+
+
+_SPIN = "import os; os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile True: pass"
+
+
+@contextmanager
+def awake() -> Iterator[None]:
+    """Keep the processors from sleeping, by work that gives way to any other.
+
+    A virtual processor that has slept wakes up late, which can cost as much as the whole of a
+    short statement, and the more, the longer the statement before it took.
+    """
+    command = [sys.executable, "-c", _SPIN]
+    spinning = [subprocess.Popen(command) for _ in range(os.cpu_count() or 1)]
+    try:
+        yield
+    finally:
+        for process in spinning:
+            process.kill()
+            process.wait()
 
 
 @contextmanager
@@ -76,7 +99,8 @@ def upgraded_database(options: argparse.Namespace, name: str) -> Iterator[tuple[
             config = alembic_config()
             config.attributes["connection"] = engine
             command.upgrade(config, "head")
-        yield engine, new
+        with awake():
+            yield engine, new
     finally:
         if not options.keep:
             server.stop()
@@ -270,34 +294,59 @@ def medians(times: Mapping[str, Sequence[float]]) -> dict[str, float]:
     return {name: statistics.median(seconds) * 1000 for name, seconds in times.items()}
 
 
-class Verdicts:
-    """Goals, what was measured, and whether that passes."""
+@dataclass(frozen=True)
+class Verdict:
+    """A goal and what was measured of it."""
 
-    def __init__(self) -> None:
-        self.short = 0
+    what: str
+    goal: float
+    measured: float
+    is_least: bool
+
+    @property
+    def passes(self) -> bool:
+        """Whether the goal is reached."""
+        return self.measured >= self.goal if self.is_least else self.measured <= self.goal
+
+    def __str__(self) -> str:
+        goal = f"{'>=' if self.is_least else '<='} {self.goal:.4g}"
+        verdict = "pass" if self.passes else "short"
+        return f"{self.what:<62} goal {goal:<8} measured {self.measured:.3f}  {verdict}"
+
+
+class Verdicts:
+    """Goals, what was measured, and whether that passes; in the end, a picture of it."""
+
+    def __init__(self, picture: Path | None = None) -> None:
+        self.all: list[Verdict] = []
+        self.picture = picture
 
     def at_most(self, what: str, goal: float, measured: float) -> None:
         """Judge what should be small."""
-        self._say(what, f"<= {goal}", measured, passes=measured <= goal)
+        self._add(Verdict(what, goal, measured, is_least=False))
 
     def at_least(self, what: str, goal: float, measured: float) -> None:
         """Judge what should be large."""
-        self._say(what, f">= {goal}", measured, passes=measured >= goal)
+        self._add(Verdict(what, goal, measured, is_least=True))
 
-    def _say(self, what: str, goal: str, measured: float, *, passes: bool) -> None:
-        self.short += not passes
-        verdict = "pass" if passes else "short"
-        print(f"{what:<62} goal {goal:<8} measured {measured:.3f}  {verdict}", flush=True)
+    def _add(self, verdict: Verdict) -> None:
+        self.all.append(verdict)
+        print(verdict, flush=True)
 
     def exit(self) -> None:
-        """Leave with 1 if anything fell short."""
-        sys.exit(1 if self.short else 0)
+        """Draw the picture if there is to be one; leave with 1 if anything fell short."""
+        if self.picture:
+            from pictures import draw_verdicts
+
+            draw_verdicts(self.all, self.picture)
+        sys.exit(0 if all(verdict.passes for verdict in self.all) else 1)
 
 
 __all__ = [
     "Floats",
     "Tenant",
     "Tenants",
+    "Verdict",
     "Verdicts",
     "acting_for",
     "alternate",

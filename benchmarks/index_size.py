@@ -20,7 +20,7 @@ def size(engine: Engine, name: str) -> int:
 def main() -> None:
     """Run."""
     options = harness.arguments(__doc__, rows=100_000, queries=100)
-    verdicts = Verdicts()
+    verdicts = Verdicts(options.picture)
     tenants = Tenants(options.rows)
     big = tenants.all[0]
     with harness.upgraded_database(options, "search") as (engine, new):

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from harness import Verdict
     from live_upgrade import Run
 
-READS, WRITES, SPAN, GOAL = "#1f77b4", "#d62728", "#e8e8e8", "#2ca02c"
+BLUE, RED, GREY, GREEN = "#1f77b4", "#d62728", "#e8e8e8", "#2ca02c"
 
 
 def figure(rows: int, width: float = 11, height: float = 2.4) -> tuple[Any, Any]:
@@ -49,6 +50,37 @@ def save(drawn: Any, file: Path) -> None:
         file.write_text("\n".join(line.rstrip() for line in lines) + "\n")
 
 
+def draw_verdicts(verdicts: Sequence[Verdict], file: Path) -> None:
+    """What was measured as a share of its goal, a line for each goal that is not zero.
+
+    Args:
+        verdicts: From top to bottom.
+        file: Where to draw to.
+    """
+    shown = [verdict for verdict in verdicts if verdict.goal]
+    drawn, (panel,) = figure(1, width=8, height=0.6 + 0.2 * len(shown))
+    panel.axvline(1, color=GREEN, linewidth=0.8)
+    for row, verdict in enumerate(shown):
+        share, color = verdict.measured / verdict.goal, BLUE if verdict.passes else RED
+        panel.plot([1, share], [row, row], color=color, linewidth=1)
+        panel.plot([share], [row], color=color, marker="o", markersize=4)
+        goal = f"{'>=' if verdict.is_least else '<='} {verdict.goal:g}"
+        panel.annotate(
+            f"{verdict.measured:.2f} ({goal})",
+            (share, row),
+            xytext=(6 if share >= 1 else -6, 0),
+            textcoords="offset points",
+            ha="left" if share >= 1 else "right",
+            va="center",
+            fontsize=7,
+        )
+    panel.set_yticks(range(len(shown)), [verdict.what for verdict in shown])
+    panel.set_ylim(len(shown) - 0.5, -0.5)
+    panel.margins(x=0.3)
+    panel.set_xlabel("measured / goal")
+    save(drawn, file)
+
+
 def draw_live_upgrade(runs: Sequence[Run], file: Path) -> None:
     """Requests a second, and the longest request, over time; with the revisions marked.
 
@@ -65,7 +97,7 @@ def draw_live_upgrade(runs: Sequence[Run], file: Path) -> None:
 def _traffic(rates: Any, stalls: Any, run: Run, bins: int = 300) -> None:
     first = run.windows[0].start
     edges, step = np.linspace(0, run.windows[-1].end - first, bins + 1, retstep=True)
-    for writing, color, name in ((False, READS, "reads"), (True, WRITES, "writes")):
+    for writing, color, name in ((False, BLUE, "reads"), (True, RED, "writes")):
         mine = run.writing == writing
         ended, taken = run.end[mine] - first, run.taken[mine]
         counts, _ = np.histogram(ended, edges)
@@ -76,13 +108,13 @@ def _traffic(rates: Any, stalls: Any, run: Run, bins: int = 300) -> None:
         np.fmax.at(longest, place[inside], taken[inside] * 1000)
         stalls.stairs(longest, edges, color=color, label=name, linewidth=0.8)
     goal = run.goal * 1000
-    stalls.axhline(goal, color=GOAL, linewidth=0.8, label=f"goal {goal:.0f} ms")
+    stalls.axhline(goal, color=GREEN, linewidth=0.8, label=f"goal {goal:.0f} ms")
     stalls.set_yscale("log")
     for panel in (rates, stalls):
         for window in run.windows:
             if window.name != "quiet":
                 span = window.start - first, window.end - first
-                panel.axvspan(*span, color=SPAN, linewidth=0, zorder=-1)
+                panel.axvspan(*span, color=GREY, linewidth=0, zorder=-1)
         panel.set_xlim(0, edges[-1])
     for window in run.windows:
         middle = (window.start + window.end) / 2 - first

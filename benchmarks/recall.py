@@ -32,7 +32,7 @@ def recall(
 def main() -> None:
     """Run."""
     options = harness.arguments(__doc__, rows=100_000, queries=100)
-    verdicts = Verdicts()
+    verdicts = Verdicts(options.picture)
     tenants = Tenants(options.rows)
     with harness.upgraded_database(options, "search") as (engine, new):
         if new:

@@ -70,8 +70,8 @@ def ratio(
 
 def main() -> None:
     """Run."""
-    options = harness.arguments(__doc__, rows=100_000, rounds=300)
-    verdicts = Verdicts()
+    options = harness.arguments(__doc__, rows=100_000, rounds=1500)
+    verdicts = Verdicts(options.picture)
     tenants = Tenants(options.rows)
     with harness.upgraded_database(options, "search") as (engine, new):
         if new:

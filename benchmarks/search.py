@@ -102,7 +102,7 @@ def alternating(engine: Engine, tenants: Tenants, function: str, repeats: int) -
 def main() -> None:
     """Run."""
     options = harness.arguments(__doc__, rows=100_000, rounds=100)
-    verdicts = Verdicts()
+    verdicts = Verdicts(options.picture)
     tenants = Tenants(options.rows)
     with harness.upgraded_database(options, "search") as (engine, new):
         if new:

@@ -115,7 +115,7 @@ def main() -> None:
         if new:
             prepare(engine)
         seconds = measure(engine, options.rows, options.rounds)
-    verdicts = Verdicts()
+    verdicts = Verdicts(options.picture)
     for way in WAYS:
         for place, name in enumerate(("insert", "update")):
             ours, bare = (
