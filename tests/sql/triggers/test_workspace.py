@@ -138,6 +138,14 @@ def test_a_chunk_gets_the_workspace_of_its_document(worlds: Worlds, major: int) 
         assert run(connection, sql, **values).scalar_one() == W.a
 
 
+def test_a_chunk_that_is_added_while_the_upgrade_fills_is_one_like_any_other(
+    owner: Connection,
+) -> None:
+    owner.exec_driver_sql("set local mivaa.filling = 'on'")
+    insertion, values = add_chunk(MINE)
+    assert run(owner, insertion, **values).scalar_one() == W.a
+
+
 def test_a_chunk_that_names_its_workspace_is_judged_by_the_key(owner: Connection) -> None:
     sql, values = add_chunk(MINE, W.a)
     assert run(owner, sql, **values).scalar_one() == W.a
