@@ -43,14 +43,19 @@ _GUARD = "mivaa_guard"
 _IDENTITY = "mivaa_identity"
 
 # One round trip. Everything is set each time, whatever the last transaction has left behind, and
-# the older settings of single claims too: the database reads them first.
-_SET = sa.text("""
+# the older settings of single claims too: the database reads them first. Temporary tables stay with
+# a pooled connection, so names are looked for among them last: one called like ours is not ours.
+_SET = sa.text(r"""
 select set_config('request.jwt.claims', :claims, true),
   set_config('request.headers', :headers, true),
   set_config('request.jwt.claim', '', true),
   set_config('request.jwt.claim.sub', '', true),
   set_config('request.jwt.claim.role', '', true),
   set_config('request.jwt.claim.email', '', true),
+  set_config('search_path', concat_ws(', ',
+    nullif(btrim(regexp_replace(current_setting('search_path'),
+      '(^|,)\s*"?pg_temp(_\d+)?"?\s*(?=,|$)', '', 'g'), ', '), ''),
+    'pg_temp'), true),
   set_config('role', :role, true)
 """).bindparams(
     sa.bindparam("claims", type_=sa.String),

@@ -641,6 +641,42 @@ def test_nothing_stays_on_a_connection_that_goes_back_to_the_pool(engine: Engine
     raw.close()
 
 
+@pytest.mark.parametrize(
+    "path", ["public", "pg_temp, public", '"PG_TEMP", pg_temp,public', "{own}, public", "", '""']
+)
+def test_a_temporary_table_that_somebody_has_left_is_not_taken_for_ours(
+    engine: Engine, path: str
+) -> None:
+    with session_of(engine, BEN) as session:
+        session.execute(text("create temporary table documents (like public.documents)"))
+        session.execute(text("grant all on documents to public"))
+        own = text("select nspname from pg_namespace where oid = pg_my_temp_schema()")
+        wanted = path.format(own=session.scalar(own))
+        session.execute(text("select set_config('search_path', :path, false)"), {"path": wanted})
+        session.commit()
+        found = "select current_schemas(true), (select count(*) from pg_temp.documents)"
+        schemas, count = session.execute(text(found)).one()
+        assert (schemas[-1].startswith("pg_temp"), count) == (True, 0)
+        assert sum(name.startswith("pg_temp") for name in schemas) == 1
+    with session_of(engine, ADA) as session:
+        if "public" in path:
+            assert set(session.scalars(select(Document.workspace_id))) == {W.a}
+        session.execute(text("create temporary table of_my_own (id int)"))
+        assert session.scalar(text("select count(*) from of_my_own")) == 0
+        session.rollback()
+    engine.dispose()
+
+
+def test_the_search_path_of_a_login_stays_what_it_is(engine: Engine) -> None:
+    with session_of(engine, ADA) as session:
+        session.execute(text("set search_path = extensions, public, my_pg_temp, pg_temp_x"))
+        session.commit()
+        assert session.scalar(text("show search_path")) == (
+            "extensions, public, my_pg_temp, pg_temp_x, pg_temp"
+        )
+    engine.dispose()
+
+
 @pytest.mark.parametrize("driver", SYNC)
 def test_threads_share_a_pool_and_nothing_else(engines: Engines, driver: str) -> None:
     engine = engines(driver, pool_size=2, pool_timeout=60)
