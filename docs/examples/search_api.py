@@ -8,15 +8,17 @@ Run it with the extra ``fastapi`` and a server such as uvicorn::
 """
 
 import os
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from fastapi import Depends, FastAPI, Header, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 from sqlalchemy import exc
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
@@ -29,6 +31,17 @@ from mivaa_schema.models import Document
 from mivaa_schema.search import search_chunks
 
 bearer = HTTPBearer(auto_error=False)
+
+
+def storable(text: str) -> str:
+    """A text, if PostgreSQL can keep it."""
+    if found := re.search("[\0\ud800-\udfff]", text):
+        code = f"U+{ord(found[0]):04X}"
+        raise ValueError(f"character {found.start()} is {code}, which cannot be stored: remove it")
+    return text
+
+
+Text = Annotated[str, AfterValidator(storable)]
 
 
 class Query(BaseModel):
@@ -50,8 +63,8 @@ class Hit(BaseModel):
 class NewDocument(BaseModel):
     """A document of the workspace that the request is for."""
 
-    title: str
-    content: str | None = None
+    title: Text
+    content: Text | None = None
 
 
 def who_asks(
@@ -91,11 +104,13 @@ def create_app(engine: Engine, verifier: TokenVerifier) -> FastAPI:
     app.add_exception_handler(TokenRefused, _unauthorized)
     app.add_exception_handler(TokenKeysUnavailable, _unavailable)
     app.add_exception_handler(exc.DBAPIError, _refused)
+    app.add_exception_handler(RequestValidationError, _malformed)
 
     # Functions without async: they run in threads, where a driver and a verifier may block.
     @app.post("/search")
     def search(query: Query, session: Database) -> list[Hit]:
-        found = search_chunks(session, query.embedding, match_count=query.match_count)
+        # An empty one is none: the database says what a query needs.
+        found = search_chunks(session, query.embedding or None, match_count=query.match_count)
         return [Hit.model_validate(hit, from_attributes=True) for hit in found]
 
     @app.get("/documents/{document_id}")
@@ -107,7 +122,8 @@ def create_app(engine: Engine, verifier: TokenVerifier) -> FastAPI:
 
     @app.post("/documents", status_code=201)
     def add(new: NewDocument, session: Database, identity: Asking) -> dict[str, UUID]:
-        workspace = session.scalar(sa.func.mivaa.get_workspace_id())
+        # Where there is none, or no right to write there, this is the error that says so.
+        workspace = session.scalar(sa.func.mivaa.resolve_workspace(None, "write"))
         added = Document(workspace_id=workspace, user_id=identity.user_id, **new.model_dump())
         session.add(added)
         session.commit()
@@ -131,7 +147,17 @@ def _unavailable(_: Request, _error: Exception) -> JSONResponse:
     return JSONResponse({"detail": "Tokens cannot be verified now."}, 503, {"Retry-After": "10"})
 
 
-_STATUS = {"42501": 403, "22023": 422, "22004": 422, "23505": 409}
+def _malformed(_: Request, error: Any) -> JSONResponse:
+    # Without what was sent, which FastAPI would repeat: NaN and halves of characters cannot be.
+    kept = ("type", "loc", "msg")
+    return JSONResponse({"detail": [{name: e[name] for name in kept} for e in error.errors()]}, 422)
+
+
+_STATUS = {
+    "42501": 403,
+    "23505": 409,
+    **dict.fromkeys(("22000", "22003", "22004", "22023", "54000"), 422),
+}
 """What the database refuses, by SQLSTATE; its message is meant for the one who asked."""
 
 
@@ -140,4 +166,5 @@ def _refused(_: Request, error: Exception) -> JSONResponse:
     status = _STATUS.get(diagnosis.sqlstate) if diagnosis else None
     if status is None:
         raise error
-    return JSONResponse({"detail": diagnosis.message_primary}, status)
+    body = {"detail": diagnosis.message_primary, "hint": diagnosis.message_hint}
+    return JSONResponse({name: text for name, text in body.items() if text}, status)

@@ -6,6 +6,7 @@ import importlib.util
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,19 @@ def bearer(person: Person, workspace: uuid.UUID | None = None, **token: Any) -> 
     claims = {name: value for name, value in person.claims.items() if name != "role"}
     headers = {"Authorization": f"Bearer {signed(**token, **claims)}"}
     return headers | ({"X-Workspace-Id": str(workspace)} if workspace else {})
+
+
+@contextmanager
+def suspended(made: Database, person: Person) -> Iterator[None]:
+    """Suspend all memberships of a user for a while; the library is shared by all tests here."""
+    status = sa.text("update public.workspace_members set status = :status where user_id = :user")
+    with made.owner() as owner:
+        owner.execute(status, {"status": "suspended", "user": person.id})
+    try:
+        yield
+    finally:
+        with made.owner() as owner:
+            owner.execute(status, {"status": "active", "user": person.id})
 
 
 def found(api: TestClient, shelf: Shelf, headers: dict[str, str]) -> set[uuid.UUID]:
@@ -166,6 +180,71 @@ def test_a_query_of_other_dimensions_is_422_and_says_why(api: TestClient) -> Non
     assert "768" in answer.json()["detail"]
 
 
+def test_a_document_without_a_workspace_is_403_and_says_what_to_send(
+    api: TestClient, library: Any
+) -> None:
+    both = Person("both")
+    refused = api.post("/documents", json={"title": "Where?"}, headers=bearer(both))
+    assert refused.status_code == 403
+    assert "no workspace" in refused.json()["detail"]
+    assert "x-workspace-id" in refused.json()["hint"]
+    added = api.post("/documents", json={"title": "In A"}, headers=bearer(both, W.a))
+    assert added.status_code == 201, added.text
+    # Who has left has none either, whatever the token says.
+    editor, headers = Person("second_editor"), bearer(Person("second_editor", W.a))
+    with suspended(library[0], editor):
+        refused = api.post("/documents", json={"title": "Left"}, headers=headers)
+        assert refused.status_code == 403
+        assert "no workspace" in refused.json()["detail"]
+    assert api.post("/documents", json={"title": "Back"}, headers=headers).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ("[]", "no query vector"),
+        ("[NaN]", "NaN"),
+        ("[Infinity]", "infinite"),
+        ("[1e300]", "out of range"),
+        (str([0] * 768), "all zeros"),
+        (str([1] * 20_000), "16000 dimensions"),
+    ],
+    ids=["empty", "not a number", "infinite", "too large", "no direction", "too long"],
+)
+def test_a_query_that_is_no_vector_is_422_and_says_why(
+    api: TestClient, numbers: str, said: str
+) -> None:
+    headers = bearer(Person("viewer")) | {"Content-Type": "application/json"}
+    answer = api.post("/search", content=f'{{"embedding": {numbers}}}', headers=headers)
+    assert answer.status_code == 422, answer.text
+    assert said in answer.json()["detail"]
+
+
+def test_an_empty_query_is_told_what_was_expected(api: TestClient) -> None:
+    answer = api.post("/search", json={"embedding": []}, headers=bearer(Person("viewer")))
+    assert "768" in answer.json()["hint"]
+
+
+@pytest.mark.parametrize("field", ["title", "content"])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("a\\u0000b", "U+0000"), ("\\ud83d.", "U+D83D")],
+    ids=["NUL", "half a character"],
+)
+def test_text_that_cannot_be_stored_is_422_and_says_which(
+    api: TestClient, field: str, text: str, said: str
+) -> None:
+    headers = bearer(Person("editor")) | {"Content-Type": "application/json"}
+    body = '{"title": "Good", "content": "\\u00e4"}'
+    assert api.post("/documents", content=body, headers=headers).status_code == 201
+    bad = body.replace({"title": "Good", "content": "\\u00e4"}[field], text)
+    answer = api.post("/documents", content=bad, headers=headers)
+    assert answer.status_code == 422, answer.text
+    (detail,) = answer.json()["detail"]
+    assert detail["loc"] == ["body", field]
+    assert said in detail["msg"]
+
+
 def test_requests_at_once_never_mix(api: TestClient, library: Any) -> None:
     _, a, b = library
     wrong: list[Any] = []
@@ -192,12 +271,7 @@ def test_a_revoked_membership_ends_while_the_token_is_still_good(
     made, a, _ = library
     headers = bearer(Person("second_editor", W.a))
     assert found(api, a, headers)
-    status = sa.text("update public.workspace_members set status = :status where user_id = :user")
-    user = Person("second_editor").id
-    with made.owner() as owner:
-        owner.execute(status, {"status": "suspended", "user": user})
-    answer = api.post("/search", json={"embedding": a.vectors[0].tolist()}, headers=headers)
-    assert answer.status_code == 403
-    with made.owner() as owner:
-        owner.execute(status, {"status": "active", "user": user})
+    with suspended(made, Person("second_editor")):
+        answer = api.post("/search", json={"embedding": a.vectors[0].tolist()}, headers=headers)
+        assert answer.status_code == 403
     assert found(api, a, headers)
