@@ -13,6 +13,34 @@ PLANTED = (
     " using (workspace_id = (select mivaa.get_workspace_id()));"
 )
 
+WITHOUT_TEXTS = "regexp_replace(p.condition, $$'(?:[^']|'')*'$$, '', 'g')"
+"""The condition of a policy, without the texts in it, which may hold anything."""
+
+WITHOUT_QUERIES = (
+    f"regexp_replace({WITHOUT_TEXTS},"
+    r" '\( SELECT (?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)', '?', 'g')"
+)
+"""The condition, with a question mark for each sub-query."""
+
+COMPARISONS = (
+    rf"regexp_replace(regexp_replace({WITHOUT_QUERIES}, '::\w+(?:\[\])?|[()]', '', 'g'),"
+    r" '\m(?:CURRENT|SESSION|LOCAL)_?\w+', '?', 'g')"
+)
+"""The condition, with a question mark for what is asked once; without casts and parentheses."""
+
+COMPARES = "(?:[<>]?=|<|>|@>|<@|&&|IN)"
+"""What an index can answer, as a regular expression."""
+
+UNINDEXED = {
+    "(select mivaa.get_user_role()) = title": "title",
+    "content in (select mivaa.get_user_role())": "content",
+    "title in ('all', (select mivaa.get_user_role()))": "title",
+    "updated_at > (select now())": "updated_at",
+    "updated_at between '-infinity' and (select now()::timestamp)": "updated_at",
+    "content = current_user": "content",
+}
+"""Conditions that look for rows by a column of documents that leads no index, and the column."""
+
 LAWS = (
     Law(
         "a table with rows of workspaces has all six policies",
@@ -99,17 +127,31 @@ LAWS = (
     ),
     Law(
         "policies call functions once a statement and not once a row",
-        "select name from policies where regexp_replace(condition,"
-        r" '\( SELECT (?:[^()]|\([^()]*\))*\)', '', 'g') ~ '\w\('",
-        "wrap the call: (select f())",
+        # Within a sub-query the columns of the policy's table bear its name: one that has such a
+        # column is run for each row, wrapped or not.
+        rf"select p.name from policies p where {WITHOUT_QUERIES} ~ '\w\('"
+        rf" or {WITHOUT_TEXTS} ~ ('\m' || p.relname || '\.')",
+        "wrap the call: (select f()), with no column in it",
         {
             "alter policy documents_select on public.documents"
             " using (mivaa.has_permission('read') and (select mivaa.user_id()) is not null)": (
                 "documents_select on public.documents"
             ),
+            "alter policy documents_select on public.documents"
+            " using ((select mivaa.has_permission(title)))": "documents_select on public.documents",
+            "alter policy documents_delete on public.documents using ((select true from"
+            " (select mivaa.uuid_or_null('(' || title)) asked (id)))": (
+                "documents_delete on public.documents"
+            ),
+            "alter policy documents_update on public.documents"
+            " using ((select mivaa.has_permission('read') where user_id is not null))": (
+                "documents_update on public.documents"
+            ),
         },
         "alter policy documents_select on public.documents"
-        " using ((select mivaa.has_permission('read')) and title is not null)",
+        " using ((select mivaa.has_permission('read')) and title is not null);"
+        " alter policy documents_delete on public.documents"
+        " using ((select mivaa.has_permission(coalesce('documents.title(', 'read'))))",
     ),
     Law(
         "policies look at their own row",
@@ -127,12 +169,16 @@ LAWS = (
     ),
     Law(
         "a column by which a policy finds rows leads an index",
-        "select distinct p.name || ': ' || m[1] from policies p, regexp_matches(p.condition,"
-        r" '(\w+) = (?:ANY \(\()?\( SELECT', 'g') m"
+        "select distinct p.name || ': ' || c.attname from policies p"
+        f" cross join lateral (select {COMPARISONS} as comparisons) asked"
+        # What is no column, such as a number, joins nothing.
+        " join pg_attribute c on c.attrelid = p.polrelid and c.attnum > 0 and asked.comparisons"
+        rf" ~ format('\m%1$s %2$s (?:A(?:NY|LL) )?(?:ARRAY\[[^]]*)?\?|\? %2$s (?:ANY )?%1$s\M',"
+        f" c.attname, '{COMPARES}')"
         " where not exists (select from pg_index i join pg_attribute a on a.attrelid = i.indrelid"
-        " and a.attnum = i.indkey[0] where i.indrelid = p.polrelid and a.attname = m[1]"
+        " and a.attnum = i.indkey[0] where i.indrelid = p.polrelid and a.attnum = c.attnum"
         " and i.indisvalid and (i.indpred is null"
-        r" or pg_get_expr(i.indpred, i.indrelid) = format('(%I IS NOT NULL)', m[1])))",
+        r" or pg_get_expr(i.indpred, i.indrelid) = format('(%I IS NOT NULL)', c.attname)))",
         "build the index in a revision before the policy: without it, each statement of each user"
         " reads the rows of all workspaces",
         {
@@ -146,8 +192,18 @@ LAWS = (
             "drop index public.idx_documents_user_created": (
                 "documents_delete on public.documents: user_id"
             ),
+            **{
+                f"alter policy documents_select on public.documents using ({condition})": (
+                    f"documents_select on public.documents: {column}"
+                )
+                for condition, column in UNINDEXED.items()
+            },
         },
-        PLANTED + "create index on public.planted (workspace_id, id)",
+        PLANTED + "create index on public.planted (workspace_id, id);"
+        " alter policy documents_select on public.documents using ("
+        "(select mivaa.user_id()) = user_id and ((select mivaa.has_permission('read'))::integer = 1"
+        " or title is not null and title <> 'title = (select' or metadata <> '{}')"
+        " and title <> (select mivaa.get_user_role()))",
     ),
     Law(
         "what policies call can run in parallel workers and is planned as stable",

@@ -152,6 +152,8 @@ LAWS = (
             " as 'select null::text'": "auth.get_user_role()",
             "create table auth.planted (id uuid)": "auth.planted",
             "create policy planted on auth.users using (true)": "planted on auth.users",
+            "create trigger watching before update on auth.users for each row"
+            " execute function suppress_redundant_updates_trigger()": "watching on auth.users",
             "insert into mivaa.ledger (kind, identity) values ('function', 'auth.gone()')": (
                 "auth.gone()"
             ),
