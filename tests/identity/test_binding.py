@@ -119,6 +119,52 @@ def test_savepoints_keep_it_whether_released_or_rolled_back(engine: Engine, of: 
 
 
 @both_kinds
+def test_a_savepoint_within_a_savepoint_keeps_it_however_both_end(engine: Engine, of: Any) -> None:
+    with of(engine, ADA) as asking:
+        with asking.begin_nested() as outer:
+            inner = asking.begin_nested()
+            assert seen(asking) == {W.a}
+            inner.rollback()
+            assert seen(asking) == {W.a}
+            with pytest.raises(exc.DBAPIError), asking.begin_nested():
+                asking.execute(text("select 1 / 0"))
+            assert seen(asking) == {W.a}
+            with asking.begin_nested():
+                assert seen(asking) == {W.a}
+            assert outer.is_active
+        assert seen(asking) == {W.a}
+        with asking.begin_nested() as outer:
+            with asking.begin_nested():
+                assert seen(asking) == {W.a}
+            outer.rollback()
+        assert seen(asking) == {W.a}
+        asking.commit()
+        assert seen(asking) == {W.a}
+    with of(engine, BEN) as asking, asking.begin_nested(), asking.begin_nested():
+        assert seen(asking) == {W.b}
+
+
+def test_a_session_that_begins_by_hand_alone_is_the_same_one_each_time(engine: Engine) -> None:
+    with identify(Session(engine, autobegin=False), ADA) as session:
+        with pytest.raises(exc.InvalidRequestError, match="[Aa]utobegin"):
+            seen(session)
+        with session.begin():
+            assert seen(session) == {W.a}
+            with session.begin_nested() as savepoint:
+                savepoint.rollback()
+            assert seen(session) == {W.a}
+        with pytest.raises(exc.InvalidRequestError, match="[Aa]utobegin"):
+            seen(session)
+        session.begin()
+        assert seen(session) == {W.a}
+        session.rollback()
+        session.close()
+        identify(session, BEN)
+        with session.begin():
+            assert seen(session) == {W.b}
+
+
+@both_kinds
 def test_an_error_in_a_statement_leaves_nothing_behind(engine: Engine, of: Any) -> None:
     with of(engine, ADA) as asking:
         with pytest.raises(exc.DBAPIError):
