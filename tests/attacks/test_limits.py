@@ -57,6 +57,33 @@ def test_whoever_has_sql_on_the_login_of_the_api_can_become_service_role(
         assert "Title of elsewhere" in run(connection, TITLES).scalars().all()
 
 
+@both_majors
+def test_the_login_of_the_api_reads_and_ends_what_its_other_sessions_do(attacked: Database) -> None:
+    look = (
+        "select query, pg_terminate_backend(pid, 10000) from pg_stat_activity"
+        " where datname = current_database() and query like '%of a neighbour%' and pid <>"
+        " pg_backend_pid()"
+    )
+    with attacked.engine("authenticator").connect() as other:
+        become(other, OWNER_ELSEWHERE)
+        run(other, "select 'secret of a neighbour'")
+        with attacking(attacked, VIEWER) as connection:
+            assert run(connection, look).all() == []
+            run(connection, "reset role")
+            assert run(connection, look).all() == [("select 'secret of a neighbour'", True)]
+        other.invalidate()
+
+
+@both_majors
+def test_the_login_of_the_api_changes_its_own_password_and_defaults(attacked: Database) -> None:
+    with attacking(attacked, VIEWER) as connection:
+        for change in ("password 'mine'", "set default_transaction_read_only = on"):
+            assert state(connection, f"alter role authenticator {change}") == "42501"
+            run(connection, "reset role")
+            assert state(connection, f"alter role authenticator {change}") == "00000"
+            become(connection, VIEWER)
+
+
 UNIQUE = {
     "an insert": f"insert into public.documents (id, workspace_id, user_id, title)"
     f" values ('{DOCUMENT}', '{A}', '{ME}', 'x')",
@@ -86,6 +113,27 @@ def test_an_estimate_tells_how_large_a_workspace_is_that_one_can_name(attacked: 
             for id_ in (ELSEWHERE, named("a workspace that exists nowhere"))
         )
     assert known > unknown
+
+
+@both_majors
+def test_an_estimate_tells_which_values_are_common_anywhere(attacked: Database) -> None:
+    plan = "explain (format json) select * from public.documents where title = '{}'"
+    with attacking(attacked, VIEWER) as connection:
+        common, unknown = (
+            run(connection, plan.format(title)).scalar_one()[0]["Plan"]["Plan Rows"]
+            for title in ("More of elsewhere", "nowhere")
+        )
+        assert "More of elsewhere" not in run(connection, TITLES).scalars().all()
+    assert common > unknown
+
+
+@both_majors
+def test_who_manages_documents_is_told_when_statistics_were_renewed(attacked: Database) -> None:
+    """Also by somebody elsewhere: the table has one set of statistics."""
+    call = f"select status, details from public.optimize_workspace_data('{A}')"
+    with attacking(attacked, EDITOR) as connection:
+        run(connection, call).all()
+        assert "SKIPPED" in run(connection, call).scalars().all()
 
 
 @both_majors
@@ -179,10 +227,25 @@ def test_a_cursor_with_hold_outlives_its_request(pooled: Connection) -> None:
 
 
 @both_majors
+def test_a_setting_for_the_session_outlives_its_request(pooled: Connection) -> None:
+    with pooled.begin():
+        become(pooled, VIEWER)
+        claim = "select set_config('request.jwt.claim.sub', '{}', false)"
+        run(pooled, claim.format(named("elsewhere")))
+    with pooled.begin():
+        become(pooled, EDITOR)
+        assert run(pooled, "select mivaa.user_id()").scalar_one() == named("elsewhere")
+    discard_all(pooled)
+    with pooled.begin():
+        become(pooled, EDITOR)
+        assert run(pooled, "select mivaa.user_id()").scalar_one() == ME
+
+
+@both_majors
 def test_a_temporary_table_outlives_its_request_and_takes_the_place_of_ours(
     pooled: Connection,
 ) -> None:
-    """For names that an application writes without their schema; ours have one."""
+    """For names that an application writes without their schema; those of functions have one."""
     with pooled.begin():
         become(pooled, OWNER_ELSEWHERE)
         run(pooled, "create temporary table documents as select 'planted' as title")
