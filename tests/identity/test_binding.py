@@ -146,14 +146,14 @@ def test_a_savepoint_within_a_savepoint_keeps_it_however_both_end(engine: Engine
 
 def test_a_session_that_begins_by_hand_alone_is_the_same_one_each_time(engine: Engine) -> None:
     with identify(Session(engine, autobegin=False), ADA) as session:
-        with pytest.raises(exc.InvalidRequestError, match="[Aa]utobegin"):
+        with pytest.raises(exc.InvalidRequestError, match="Autobegin"):
             seen(session)
         with session.begin():
             assert seen(session) == {W.a}
             with session.begin_nested() as savepoint:
                 savepoint.rollback()
             assert seen(session) == {W.a}
-        with pytest.raises(exc.InvalidRequestError, match="[Aa]utobegin"):
+        with pytest.raises(exc.InvalidRequestError, match="Autobegin"):
             seen(session)
         session.begin()
         assert seen(session) == {W.a}
@@ -358,6 +358,51 @@ def test_what_the_last_one_left_in_the_session_counts_for_nothing(engine: Engine
     with session_of(engine, ADA) as session:
         assert seen(session) == {W.a}
     with Session(engine) as session:
+        assert seen(session) == NOWHERE
+
+
+LEFT_BEHIND = {
+    "request.jwt.claims": BEN.claims_json,
+    "request.jwt.claim": BEN.claims_json,
+    "request.jwt.claim.sub": str(BEN.user_id),
+    "request.jwt.claim.role": "service_role",
+    "request.jwt.claim.email": "ben@example.org",
+    "request.headers": f'{{"x-workspace-id": "{W.b}"}}',
+    "role": "service_role",
+}
+
+
+@both_kinds
+@pytest.mark.parametrize("setting", LEFT_BEHIND)
+def test_what_a_user_sets_for_the_session_is_not_what_the_next_one_acts_by(
+    engine: Engine, of: Any, setting: str
+) -> None:
+    leave = text("select set_config(:name, :value, false)")
+    current = text(f"select current_setting('{setting}', true)")
+    claimed = text("select auth.uid(), auth.role(), auth.jwt() ->> 'sub'")
+
+    def next_one() -> list[Any]:
+        """Who the user of both workspaces is to the database, and what it sees in A."""
+        identity = Identity.from_claims(Person("both", W.a).claims)
+        with of(engine, identity) as asking:
+            who = asking.execute(claimed).one()
+            return [*who, asking.scalar(current), seen(asking)]
+
+    before = next_one()
+    both = Person("both").id
+    assert before[:3] == [both, "authenticated", str(both)]
+    assert before[4] == {W.a}
+    with of(engine, ADA) as asking:
+        asking.execute(leave, {"name": setting, "value": LEFT_BEHIND[setting]})
+        asking.commit()
+    # It is there still, for whoever does not say who is asking.
+    raw = engine.raw_connection()
+    with raw.cursor() as cursor:
+        cursor.execute(f"select current_setting('{setting}')")
+        assert cursor.fetchone() == (LEFT_BEHIND[setting],)
+    raw.close()
+    assert next_one() == before
+    with Session(engine) as session, pytest.warns(IdentityMissing):
         assert seen(session) == NOWHERE
 
 
