@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 
 import pytest
 import sqlalchemy as sa
 from alembic import command
+from sqlalchemy.engine import Connection
 
 from fixtures.calls import Refusal, call, refused
 from fixtures.clusters import SUPERUSER, both_majors
@@ -108,6 +110,102 @@ def test_anon_executes_none_of_them(opened: Database, function: str) -> None:
 @both_majors
 def test_service_role_executes_them(opened: Database) -> None:
     assert call(opened, "auth.get_workspace_id()", role="service_role") is None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What holds for each alias, the condition that breaks it, and faults that it must find."""
+
+    name: str
+    broken_by: str
+    faults: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+RULES = (
+    Rule(
+        "it looks in schemas of the server alone",
+        "p.proconfig is distinct from array['search_path=pg_catalog, pg_temp']",
+        (
+            "alter function {} reset search_path",
+            "alter function {} set search_path = public",
+            "alter function {} set search_path = pg_temp, pg_catalog",
+            "alter function {} set plan_cache_mode = force_custom_plan",
+        ),
+    ),
+    Rule("it has the rights of its caller", "p.prosecdef", ("alter function {} security definer",)),
+    Rule(
+        "it is planned as stable",
+        "p.provolatile <> 's'",
+        ("alter function {} volatile", "alter function {} immutable"),
+    ),
+    Rule(
+        "it can run in parallel workers",
+        "p.proparallel <> 's'",
+        ("alter function {} parallel unsafe", "alter function {} parallel restricted"),
+    ),
+    Rule("it is not leakproof", "p.proleakproof", ("alter function {} leakproof",)),
+    Rule(
+        "it is the owner's of the tables",
+        f"p.proowner <> '{OWNER}'::regrole",
+        ("alter function {} owner to supabase_admin",),
+    ),
+    Rule(
+        "authenticated and service_role execute it, and nobody else",
+        "(select array_agg(coalesce(r.rolname, 'public')"
+        " || case when a.is_grantable then ' and may grant it' else '' end order by r.rolname)"
+        " from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a"
+        " left join pg_roles r on r.oid = a.grantee where a.grantee <> p.proowner)"
+        " is distinct from array['authenticated', 'service_role']",
+        (
+            "grant execute on function {} to public",
+            "grant execute on function {} to anon",
+            "grant execute on function {} to authenticated with grant option",
+            "revoke execute on function {} from service_role",
+        ),
+    ),
+    Rule(
+        "it says what it is for",
+        "obj_description(p.oid, 'pg_proc') is null",
+        ("comment on function {} is null",),
+    ),
+)
+
+
+def breaking(connection: Connection, rule: Rule) -> list[str]:
+    """The aliases that break a rule."""
+    connection.exec_driver_sql("set local search_path = pg_catalog")
+    asked = (
+        "select p.oid::regprocedure::text from pg_proc p where p.pronamespace ="
+        f" 'auth'::regnamespace and p.proname not in ('uid', 'jwt', 'role') and {rule.broken_by}"
+    )
+    return sorted(connection.exec_driver_sql(asked).scalars())
+
+
+@both_majors
+@pytest.mark.parametrize("rule", RULES, ids=str)
+def test_each_of_them_keeps_the_rules_of_functions(opened: Database, rule: Rule) -> None:
+    with opened.superuser() as connection:
+        assert breaking(connection, rule) == []
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+@pytest.mark.parametrize(
+    ("rule", "fault"),
+    [
+        pytest.param(rule, fault, id=f"{rule.name}: {fault}")
+        for rule in RULES
+        for fault in rule.faults
+    ],
+)
+def test_a_rule_finds_the_alias_that_breaks_it(
+    opened: Database, alias: str, rule: Rule, fault: str
+) -> None:
+    with opened.engine(SUPERUSER).connect() as connection:
+        connection.exec_driver_sql(fault.format(alias))
+        assert breaking(connection, rule) == [alias]
 
 
 @both_majors
