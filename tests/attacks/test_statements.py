@@ -229,3 +229,52 @@ def test_what_a_write_returns_is_ones_own(attacked: Database) -> None:
         ).all()
     assert rows
     assert all("elsewhere" not in str(row) for row in rows)
+
+
+MERGES = {
+    "updates": "update set title = 'taken'",
+    "deletes": "delete",
+}
+
+
+@both_majors
+@pytest.mark.parametrize("does", MERGES)
+def test_a_merge_reaches_and_returns_what_it_leaves_unmatched_of_ones_own_alone(
+    attacked: Database, does: str
+) -> None:
+    """The rows that its source does not name are those of the reader, not all there are."""
+    merge = (
+        "merge into public.documents d using (select where false) s on false"
+        f" when not matched by source and d.id in ('{DOCUMENT}', '{MINE}') then {MERGES[does]}"
+        " returning merge_action(), d.id"
+    )
+    every = merge.replace(f" and d.id in ('{DOCUMENT}', '{MINE}')", "")
+    left = (
+        "select count(*) filter (where title <> 'taken') from public.documents where workspace_id"
+        f" = '{ELSEWHERE}'"
+    )
+    mine = f"select count(*) from public.documents where id = '{MINE}' and title <> 'taken'"
+    with superuser(attacked) as connection:
+        become(connection, EDITOR)
+        if attacked.major < 17:
+            # There, such a statement is unknown.
+            assert answer(connection, merge)[1] == "42601"
+            return
+        run(connection, "reset role")
+        there = run(connection, left).scalar_one()
+        for sql in (merge, every):
+            run(connection, "savepoint merging")
+            become(connection, EDITOR)
+            own = set(run(connection, "select id from public.documents").scalars())
+            returned = run(connection, sql).all()
+            assert {action for action, _ in returned} == {does[:-1].upper()}
+            assert {id_ for _, id_ in returned} == ({MINE} if sql == merge else own)
+            run(connection, "reset role")
+            assert run(connection, left).scalar_one() == there
+            assert run(connection, mine).scalar_one() == 0
+            run(connection, "rollback to savepoint merging")
+        become(connection, SERVICE)
+        assert {id_ for _, id_ in run(connection, merge)} == {DOCUMENT, MINE}
+        run(connection, "reset role")
+        assert run(connection, left).scalar_one() == there - 1
+    assert differences(attacked, EDITOR, [merge, every]) == []
