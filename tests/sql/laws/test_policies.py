@@ -22,8 +22,10 @@ WITHOUT_QUERIES = (
 )
 """The condition, with a question mark for each sub-query."""
 
+CASTS = r"::(?:\w+ (?:varying|precision|with(?:out)? time zone)|\w+)(?:\[\])?"
+
 COMPARISONS = (
-    rf"regexp_replace(regexp_replace({WITHOUT_QUERIES}, '::\w+(?:\[\])?|[()]', '', 'g'),"
+    f"regexp_replace(regexp_replace({WITHOUT_QUERIES}, '{CASTS}|[()]', '', 'g'),"
     r" '\m(?:CURRENT|SESSION|LOCAL)_?\w+', '?', 'g')"
 )
 """The condition, with a question mark for what is asked once; without casts and parentheses."""
@@ -37,6 +39,8 @@ UNINDEXED = {
     "title in ('all', (select mivaa.get_user_role()))": "title",
     "updated_at > (select now())": "updated_at",
     "updated_at between '-infinity' and (select now()::timestamp)": "updated_at",
+    "title = any (array(select mivaa.get_user_role()))": "title",
+    "(select mivaa.get_user_role())::varchar = title::varchar": "title",
     "content = current_user": "content",
 }
 """Conditions that look for rows by a column of documents that leads no index, and the column."""
@@ -173,8 +177,8 @@ LAWS = (
         f" cross join lateral (select {COMPARISONS} as comparisons) asked"
         # What is no column, such as a number, joins nothing.
         " join pg_attribute c on c.attrelid = p.polrelid and c.attnum > 0 and asked.comparisons"
-        rf" ~ format('\m%1$s %2$s (?:A(?:NY|LL) )?(?:ARRAY\[[^]]*)?\?|\? %2$s (?:ANY )?%1$s\M',"
-        f" c.attname, '{COMPARES}')"
+        r" ~ format('\m%1$s %2$s (?:A(?:NY|LL) )?(?:ARRAY(?:\[[^]]*)?)?\?"
+        rf"|\? %2$s (?:ANY )?%1$s\M', c.attname, '{COMPARES}')"
         " where not exists (select from pg_index i join pg_attribute a on a.attrelid = i.indrelid"
         " and a.attnum = i.indkey[0] where i.indrelid = p.polrelid and a.attnum = c.attnum"
         " and i.indisvalid and (i.indpred is null"
