@@ -405,21 +405,21 @@ def test_keys_are_fetched_once_for_many_tokens(verifier: TokenVerifier, keys: Ke
     assert keys.asked == 1
 
 
-def test_names_of_keys_that_are_made_up_do_not_flood_the_server(
-    verifier: TokenVerifier, keys: KeyServer
-) -> None:
-    verifier.identity(signed(EC, "ES256", "ec"))
+def test_names_of_keys_that_are_made_up_do_not_flood_the_server(keys: KeyServer) -> None:
+    known = KeySet(keys.url, cooldown=3600)
+    known.find("ec")
     for number in range(20):
-        refused(verifier, signed(EC, "ES256", f"made up {number}"))
+        with pytest.raises(TokenRefused):
+            known.find(f"made up {number}")
     assert keys.asked == 1
 
 
-def test_a_server_that_fails_is_not_asked_for_every_token(
-    verifier: TokenVerifier, keys: KeyServer
-) -> None:
+def test_a_server_that_fails_is_not_asked_for_every_token(keys: KeyServer) -> None:
+    known = KeySet(keys.url, cooldown=3600)
     keys.answer = answering(500, b"")
     for _ in range(20):
-        unavailable(verifier)
+        with pytest.raises(TokenKeysUnavailable):
+            known.find("ec")
     assert keys.asked == 1
 
 
