@@ -177,7 +177,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 OPEN = "table public.documents: without row-level security"
-EQUIVALENT = "policy documents_access on public.documents: using (true)"
+EQUIVALENT = "policy documents_access on public.documents: with check (true)"
 
 
 def test_a_run_tells_which_test_noticed_and_what_needs_none() -> None:
