@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.engine import Connection
 
+from fixtures.altered_functions import with_body
 from fixtures.asking import (
     ANON,
     OUTSIDERS,
@@ -151,12 +152,8 @@ def test_what_is_counted_platform_wide_is_for_roles_that_see_all(
 ) -> None:
     with rolled_back(worlds()) as connection:
         # As where pg_stat_statements is installed.
-        definition = connection.exec_driver_sql(
-            "select replace(pg_get_functiondef(p.oid), p.prosrc, 'begin query_type := ''statement"
-            " 1''; return next; end') from pg_proc p"
-            " where p.oid = 'mivaa.platform_statements()'::regprocedure"
-        ).scalar_one()
-        connection.exec_driver_sql(definition)
+        body = "begin query_type := 'statement 1'; return next; end"
+        with_body(connection, "mivaa.platform_statements()", body)
         rows = ask(connection, asker, CALL, workspace=W.a)
     found: dict[str, list[str]] = {scope: [] for scope in ("workspace probe", "platform-wide")}
     for row in rows:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from fixtures.altered_functions import with_body
 from fixtures.asking import (
     ANON,
     OUTSIDERS,
@@ -167,17 +167,12 @@ def test_a_chunk_whose_document_is_in_another_workspace_is_no_orphan(worlds: Wor
 def test_a_chunk_of_another_workspace_stays_whatever_counts_as_an_orphan(worlds: Worlds) -> None:
     with rolled_back(worlds()) as connection:
         # As if the chunk had been moved since it was found.
-        definition = connection.execute(
-            sa.text(
-                "select replace(pg_get_functiondef(p.oid), p.prosrc, :body) from pg_proc p"
-                " where p.oid = 'mivaa.orphaned_chunks(uuid, integer)'::regprocedure"
-            ),
-            {
-                "body": "begin chunk_count := 9; orphan_count := 1; orphan_ids :="
-                f" array['{W.row('document_chunks', 'owner_of_b')}'::uuid]; end"
-            },
-        ).scalar_one()
-        connection.exec_driver_sql(definition)
+        with_body(
+            connection,
+            "mivaa.orphaned_chunks(uuid, integer)",
+            "begin chunk_count := 9; orphan_count := 1; orphan_ids :="
+            f" array['{W.row('document_chunks', 'owner_of_b')}'::uuid]; end",
+        )
         assert clean_up(connection, SERVICE, workspace=W.a)["affected_rows"] == 0
         assert chunks(connection, W.b) == 1
         assert clean_up(connection, SERVICE, workspace=W.b)["affected_rows"] == 1

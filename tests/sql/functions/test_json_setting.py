@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from fixtures.altered_functions import as_before_16
 from fixtures.calls import Worlds, call
 from fixtures.clusters import both_majors
-from fixtures.older_servers import as_before_16
 from fixtures.people import acting
 
 CLAIMS = "mivaa.json_setting('request.jwt.claims')"

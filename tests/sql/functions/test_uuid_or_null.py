@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from fixtures.altered_functions import as_before_16
 from fixtures.calls import Worlds, call
 from fixtures.clusters import both_majors
-from fixtures.older_servers import as_before_16
 
 ID = "6f1d1a52-8c3a-4b8e-9a55-0c2f0d8a7b11"
 
