@@ -308,10 +308,14 @@ class Verdict:
         """Whether the goal is reached."""
         return self.measured >= self.goal if self.is_least else self.measured <= self.goal
 
+    @property
+    def bound(self) -> str:
+        """The goal as it is written, such as ``<= 1.5``."""
+        return f"{'>=' if self.is_least else '<='} {self.goal:.4g}"
+
     def __str__(self) -> str:
-        goal = f"{'>=' if self.is_least else '<='} {self.goal:.4g}"
         verdict = "pass" if self.passes else "short"
-        return f"{self.what:<62} goal {goal:<8} measured {self.measured:.3f}  {verdict}"
+        return f"{self.what:<62} goal {self.bound:<8} measured {self.measured:.3f}  {verdict}"
 
 
 class Verdicts:

@@ -64,9 +64,8 @@ def draw_verdicts(verdicts: Sequence[Verdict], file: Path) -> None:
         share, color = verdict.measured / verdict.goal, BLUE if verdict.passes else RED
         panel.plot([1, share], [row, row], color=color, linewidth=1)
         panel.plot([share], [row], color=color, marker="o", markersize=4)
-        goal = f"{'>=' if verdict.is_least else '<='} {verdict.goal:g}"
         panel.annotate(
-            f"{verdict.measured:.2f} ({goal})",
+            f"{verdict.measured:.2f} ({verdict.bound})",
             (share, row),
             xytext=(6 if share >= 1 else -6, 0),
             textcoords="offset points",
