@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
+from types import SimpleNamespace
 from typing import Any
 
 import jwt
@@ -40,6 +41,7 @@ from mivaa_schema.errors import (
     TokenKeysUnavailable,
     TokenRefused,
 )
+from mivaa_schema.identity import tokens
 from mivaa_schema.identity.tokens import KeySet, TokenVerifier
 
 NORTH = uuid.UUID("00000000-0000-4000-8000-000000000001")
@@ -421,6 +423,18 @@ def test_a_server_that_fails_is_not_asked_for_every_token(keys: KeyServer) -> No
         with pytest.raises(TokenKeysUnavailable):
             known.find("ec")
     assert keys.asked == 1
+
+
+def test_the_server_is_asked_every_ten_seconds_at_most(
+    verifier: TokenVerifier, keys: KeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(tokens, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    verifier.identity(signed(EC, "ES256", "ec"))
+    for seconds, asked in ((0, 1), (9.9, 1), (0.2, 2), (9.9, 2), (0.2, 3)):
+        now[0] += seconds
+        refused(verifier, signed(EC, "ES256", "made up"))
+        assert keys.asked == asked
 
 
 def test_a_new_key_is_found_once_it_may_be_asked_for_again(keys: KeyServer) -> None:
