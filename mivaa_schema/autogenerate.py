@@ -24,7 +24,7 @@ from alembic_utils.pg_function import PGFunction
 from sqlalchemy import exc, text
 
 from mivaa_schema import entities, freeze, present
-from mivaa_schema.catalog import Item, snapshot
+from mivaa_schema.catalog import CatalogObject, snapshot
 from mivaa_schema.draft import Change, Draft, api_privileges
 from mivaa_schema.errors import ComparisonFailed, NotUpgraded, SqlFileRefused
 from mivaa_schema.migrations import describe, recorded_revisions
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from alembic_utils.pg_trigger import PGTrigger
     from sqlalchemy.engine import Connection
 
-    from mivaa_schema.catalog import Facts, Snapshot
+    from mivaa_schema.catalog import Properties, Snapshot
     from mivaa_schema.freeze import Copy
     from mivaa_schema.operations.frozen import Entity
     from mivaa_schema.settings import Settings
@@ -113,14 +113,14 @@ class _Comparison:
     live: Snapshot = field(init=False)
     wanted: Snapshot = field(init=False)
     ledger: set[tuple[str, str]] = field(init=False)
-    frozen: dict[Item, Copy] = field(init=False)
-    files: dict[Item, Path] = field(init=False)
+    frozen: dict[CatalogObject, Copy] = field(init=False)
+    files: dict[CatalogObject, Path] = field(init=False)
     rollbacks: str = field(init=False)
     """What the downgrades do, which names everything that the chain may have made."""
 
     def changes(self) -> list[Change]:
-        rows = self.connection.exec_driver_sql("select kind, identity from mivaa.ledger")
-        self.ledger = {(kind, identity) for kind, identity in rows}
+        rows = self.connection.exec_driver_sql("select kind, object_name from mivaa.ledger")
+        self.ledger = {(kind, object_name) for kind, object_name in rows}
         folders = freeze.folders().values()
         rollbacks = [folder / freeze.ROLLBACK for folder in folders]
         self.rollbacks = "".join(p.read_text(encoding="utf-8") for p in rollbacks if p.exists())
@@ -144,7 +144,7 @@ class _Comparison:
         What is not ours stays where it is and reads the same before and after.
         """
         tables = {present.name_of(table) for table in present.TABLES}
-        tables |= {identity for kind, identity in self.ledger if kind == "table"}
+        tables |= {object_name for kind, object_name in self.ledger if kind == "table"}
         with self.connection.begin_nested() as savepoint:
             present.run(
                 self.connection,
@@ -166,7 +166,7 @@ class _Comparison:
             savepoint.rollback()
         return built
 
-    def _is_ours(self, item: Item) -> bool:
+    def _is_ours(self, item: CatalogObject) -> bool:
         """Whether the database may be changed so that this is as in the present.
 
         What an adopted platform brought along is its own: it is neither dropped nor changed, and
@@ -178,7 +178,7 @@ class _Comparison:
         table = item.name if item.kind == "table" else item.table
         created = self._is_created(item)
         only_live, only_wanted = item not in self.wanted, item not in self.live
-        if only_wanted and table and Item("table", table) not in self.live:
+        if only_wanted and table and CatalogObject("table", table) not in self.live:
             return True
         if item.kind == "function":
             return created or not only_live or item in self.frozen
@@ -188,17 +188,17 @@ class _Comparison:
             return not only_live or item in self.frozen
         if item.kind in ("table", "column") and only_wanted:
             return True
-        identity = item.name if item.kind in ("table", "index") else f"{table}.{item.name}"
+        object_name = item.name if item.kind in ("table", "index") else f"{table}.{item.name}"
         if only_wanted and not created:
-            return f"'{identity}'" not in self.rollbacks
-        return created or (item.kind, identity) in self.ledger
+            return f"'{object_name}'" not in self.rollbacks
+        return created or (item.kind, object_name) in self.ledger
 
-    def _is_created(self, item: Item) -> bool:
+    def _is_created(self, item: CatalogObject) -> bool:
         """Whether the chain created the table on which it lies, or the schema."""
         table = item.name if item.kind == "table" else item.table
         return ("table", table) in self.ledger or (table or item.name).startswith("mivaa")
 
-    def _change(self, item: Item) -> Change | None:
+    def _change(self, item: CatalogObject) -> Change | None:
         if item not in self.live or item not in self.wanted:
             return self._describe(item, set(), recreate=False)
         facts = _differing(self.live[item], self.wanted[item])
@@ -214,7 +214,7 @@ class _Comparison:
         )
         return self._describe(item, facts, recreate=recreate)
 
-    def _describe(self, item: Item, facts: set[str], *, recreate: bool) -> Change:
+    def _describe(self, item: CatalogObject, facts: set[str], *, recreate: bool) -> Change:
         return Change(
             item,
             self.live.get(item, {}),
@@ -225,14 +225,14 @@ class _Comparison:
             recreate=recreate,
         )
 
-    def _is_edited(self, item: Item) -> bool:
+    def _is_edited(self, item: CatalogObject) -> bool:
         """Whether the file of an entity is another than its newest frozen copy."""
         path, copy = self.files.get(item), self.frozen.get(item)
         if path is None:
             return False
         return copy is None or copy.path.read_bytes() != path.read_bytes()
 
-    def _is_incompatible(self, item: Item) -> bool:
+    def _is_incompatible(self, item: CatalogObject) -> bool:
         """Whether a function differs in what ``create or replace`` cannot change."""
         with self.connection.begin_nested() as savepoint:
             present.run(self.connection, "set local check_function_bodies = off")
@@ -250,29 +250,29 @@ class _Comparison:
         """Triggers and policies that use a function which has to be dropped."""
         dropped = [c.item.name for c in found if c.item.kind == "function" and c.drops]
         users = self.connection.execute(text(_USERS_OF_FUNCTIONS), {"names": dropped})
-        items = {Item(kind, name, table) for kind, name, table in users}
+        items = {CatalogObject(kind, name, table) for kind, name, table in users}
         return [
             self._describe(item, {"definition"}, recreate=True)
             for item in sorted(items - {change.item for change in found})
             if item in self.files and self._is_ours(item)
         ]
 
-    def _in_database(self, entity: Entity) -> Item:
+    def _in_database(self, entity: Entity) -> CatalogObject:
         """What a frozen entity is called in the catalogs, as long as it is there."""
         if not isinstance(entity, PGFunction):
             return _on_table(entity)
         name = f"{_name_of(entity)}({', '.join(_input_types(entity))})"
         row = self.connection.execute(text(_NAME_OF_FUNCTION), {"signature": name})
-        return Item("function", str(row.scalar() or name))
+        return CatalogObject("function", str(row.scalar() or name))
 
-    def _in_present(self, entity: Entity) -> Item:
+    def _in_present(self, entity: Entity) -> CatalogObject:
         """What a present entity is called in the catalogs; a function has no overloads there."""
         if not isinstance(entity, PGFunction):
             return _on_table(entity)
         name = f"{_name_of(entity)}("
         return next(
             (i for i in self.wanted if i.kind == "function" and i.name.startswith(name)),
-            Item("function", name + ")"),
+            CatalogObject("function", name + ")"),
         )
 
 
@@ -287,11 +287,11 @@ def _input_types(function: PGFunction) -> list[str]:
     return [a.partition(" ")[2] for a in arguments if not a.startswith("out ")]
 
 
-def _on_table(entity: PGPolicy | PGTrigger) -> Item:
-    return Item(str(entity.type_), str(entity.signature), str(entity.on_entity))
+def _on_table(entity: PGPolicy | PGTrigger) -> CatalogObject:
+    return CatalogObject(str(entity.type_), str(entity.signature), str(entity.on_entity))
 
 
-def _differing(live: Facts, wanted: Facts) -> set[str]:
+def _differing(live: Properties, wanted: Properties) -> set[str]:
     """The facts that differ, of privileges only those of the API roles and PUBLIC."""
     differing = {fact for fact in live if live[fact] != wanted[fact]} - _STATES
     if "acl" in differing and api_privileges(live["acl"]) == api_privileges(wanted["acl"]):

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-Facts = dict[str, str | None]
+Properties = dict[str, str | None]
 
 
-class Item(NamedTuple):
+class CatalogObject(NamedTuple):
     """One object of a schema.
 
     Attributes:
@@ -34,7 +34,7 @@ class Item(NamedTuple):
         return f"{self.kind} {self.name}"
 
 
-Snapshot = dict[Item, Facts]
+Snapshot = dict[CatalogObject, Properties]
 
 
 def snapshot(connection: Connection) -> Snapshot:
@@ -48,13 +48,15 @@ def snapshot(connection: Connection) -> Snapshot:
     for kind, query in _QUERIES.items():
         rows = connection.exec_driver_sql(query, execution_options={"no_parameters": True})
         for row in rows.mappings():
-            facts = dict(row)
-            item = Item(kind, facts.pop("name"), facts.pop("on_table", ""))
-            found[item] = facts
+            properties = dict(row)
+            item = CatalogObject(kind, properties.pop("name"), properties.pop("on_table", ""))
+            found[item] = properties
     return found
 
 
-def differences(first: Mapping[Item, Facts], second: Mapping[Item, Facts]) -> list[str]:
+def differences(
+    first: Mapping[CatalogObject, Properties], second: Mapping[CatalogObject, Properties]
+) -> list[str]:
     """What the second schema has otherwise than the first: an object and a fact a line."""
     lines = []
     for item in sorted({*first, *second}):

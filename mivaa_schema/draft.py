@@ -19,7 +19,7 @@ from sqlalchemy.sql.elements import TextClause
 from sqlalchemy.types import TypeEngine
 
 from mivaa_schema import entities, operations
-from mivaa_schema.catalog import Facts, Item
+from mivaa_schema.catalog import CatalogObject, Properties
 from mivaa_schema.errors import NotDescribed, NotDrafted
 from mivaa_schema.freeze import Copy
 from mivaa_schema.models import Base
@@ -71,9 +71,9 @@ class Change(MigrateOperation):
         recreate: Whether it has to be dropped and created again.
     """
 
-    item: Item
-    live: Facts
-    wanted: Facts
+    item: CatalogObject
+    live: Properties
+    wanted: Properties
     facts: frozenset[str] = frozenset()
     file: Path | None = None
     former: Copy | None = None
@@ -361,7 +361,7 @@ class Draft:
         return Step(self._constraint_of(change, change.wanted, "")[2], outside=True)
 
     def _constraint_of(
-        self, change: Change, facts: Facts, suffix: str
+        self, change: Change, facts: Properties, suffix: str
     ) -> tuple[str, str, list[str]]:
         """The lines that add a constraint, drop it and validate it."""
         table, name = change.item.table, change.item.name
@@ -527,7 +527,7 @@ def condition_of(table: str, name: str) -> str | None:
     return None
 
 
-def index_definition(item: Item, definition: str) -> str:
+def index_definition(item: CatalogObject, definition: str) -> str:
     """An ``IndexDefinition`` of what PostgreSQL says in CREATE INDEX."""
     match = re.fullmatch(
         r"CREATE (UNIQUE )?INDEX \S+ ON \S+ USING (\w+) \((.*?)\)"
@@ -586,7 +586,7 @@ def render_column(column: Column[object]) -> str:
     return f"sa.Column({', '.join(parts)})"
 
 
-def render_live_column(item: Item, facts: Facts, *, key: bool = False) -> str:
+def render_live_column(item: CatalogObject, facts: Properties, *, key: bool = False) -> str:
     """A column of the database as a revision writes it.
 
     Raises:
@@ -603,7 +603,7 @@ def render_live_column(item: Item, facts: Facts, *, key: bool = False) -> str:
     return f"sa.Column({', '.join(parts)})"
 
 
-def _render_live_type(item: Item, type_: str) -> str:
+def _render_live_type(item: CatalogObject, type_: str) -> str:
     if type_.endswith("[]"):
         return f"ARRAY({_render_live_type(item, type_.removesuffix('[]'))})"
     if vector := re.fullmatch(r"(vector|halfvec|sparsevec|bit)(\(\d+\))", type_):
@@ -639,7 +639,7 @@ def run(statement: str) -> str:
     return f"run({text_literal(statement)})"
 
 
-def target(item: Item) -> str:
+def target(item: CatalogObject) -> str:
     """How grants and comments speak of an object, without arguments: ``function mivaa.user_id``."""
     if item.kind == "function":
         return f"function {item.name.partition('(')[0]}"
@@ -652,7 +652,7 @@ def chosen(name: str, targets: Sequence[str]) -> list[str]:
     return [s for s in entities.listed(name) if s in wanted]
 
 
-def comment_on(item: Item, comment: str | None) -> str:
+def comment_on(item: CatalogObject, comment: str | None) -> str:
     """The statement that comments on an object."""
     name = str(item) if item.kind != "function" else f"function {item.name}"
     return f"comment on {name} is {literal(comment) if comment is not None else 'null'}"
@@ -664,18 +664,18 @@ def api_privileges(acl: str | None) -> set[tuple[str, str]]:
     return {(who, what.rstrip("*")) for who, what in pairs if who in ("public", *API_ROLES)}
 
 
-def grants_on(item: Item, privileges: set[tuple[str, str]]) -> list[str]:
+def grants_on(item: CatalogObject, privileges: set[tuple[str, str]]) -> list[str]:
     """The statements that grant privileges, a statement a grantee."""
     return _statements("grant", "to", item, privileges)
 
 
-def revokes_on(item: Item, privileges: set[tuple[str, str]]) -> list[str]:
+def revokes_on(item: CatalogObject, privileges: set[tuple[str, str]]) -> list[str]:
     """The statements that revoke privileges, a statement a grantee."""
     return _statements("revoke", "from", item, privileges)
 
 
 def _statements(
-    verb: str, preposition: str, item: Item, privileges: set[tuple[str, str]]
+    verb: str, preposition: str, item: CatalogObject, privileges: set[tuple[str, str]]
 ) -> list[str]:
     grantees = sorted({who for who, _ in privileges})
     return [
@@ -704,7 +704,7 @@ def _validated(constant: str) -> tuple[str, list[str]]:
     return f"release_constraint({constant})", [f"validate({constant})"]
 
 
-def _alteration(fact: str, facts: Facts) -> str:
+def _alteration(fact: str, facts: Properties) -> str:
     value = facts[fact]
     if fact == "type":
         return f"type {value}"

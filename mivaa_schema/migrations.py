@@ -130,7 +130,7 @@ def begun_revision(connection: Connection, script: ScriptDirectory) -> str | Non
         return None
     recorded = recorded_revisions(connection)
     begun = connection.execute(
-        text("select identity from mivaa.ledger where kind = :kind"), {"kind": REVISION}
+        text("select object_name from mivaa.ledger where kind = :kind"), {"kind": REVISION}
     )
     for name in begun.scalars():
         revision = script.get_revision(name)
@@ -154,7 +154,7 @@ def take_back_what_was_begun(connection: Connection, script: ScriptDirectory) ->
             text("update mivaa.alembic_version set version_num = :begun"), {"begun": begun}
         )
         connection.execute(
-            text("delete from mivaa.ledger where kind = :kind and identity = :begun"),
+            text("delete from mivaa.ledger where kind = :kind and object_name = :begun"),
             {"kind": REVISION, "begun": begun},
         )
     connection.commit()

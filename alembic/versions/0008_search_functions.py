@@ -30,12 +30,12 @@ depends_on = None
 PHASE = "embedding_standardization"
 SQL = FrozenSQL(__file__)
 FUNCTIONS = (
-    SQL.function("mivaa.checked_query"),
+    SQL.function("mivaa.validate_query_vector"),
     SQL.function("mivaa.search_documents_legacy"),
-    SQL.function("mivaa.search_documents_in_both_spaces"),
+    SQL.function("mivaa.search_documents_mixed"),
     SQL.function("public.search_documents_hybrid"),
     SQL.function("mivaa.search_chunks_legacy"),
-    SQL.function("mivaa.search_chunks_in_both_spaces"),
+    SQL.function("mivaa.search_chunks_mixed"),
     SQL.function("public.search_document_chunks_hybrid"),
     SQL.function("public.get_embedding_migration_progress"),
 )

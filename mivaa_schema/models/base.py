@@ -90,7 +90,7 @@ class InWorkspace:
     )
 
 
-class Embedded:
+class HasEmbedding:
     """An embedding in the old and in the new space, and the state of the move between them."""
 
     embedding: Mapped[list[float] | None] = mapped_column(

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from mivaa_schema.models.base import (
     EMBEDDING_STATUSES,
     Base,
-    Embedded,
+    HasEmbedding,
     Identified,
     InWorkspace,
     as_vector,
@@ -24,7 +24,7 @@ DOCUMENT_STATUSES = ("draft", "active", "published", "archived", "deleted")
 SEARCHABLE_STATUSES = ("active", "published")
 
 
-class Document(Identified, InWorkspace, Embedded, Base):
+class Document(Identified, InWorkspace, HasEmbedding, Base):
     """A document of a workspace, with one embedding of its whole."""
 
     __tablename__ = "documents"

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from mivaa_schema.models.base import (
     EMBEDDING_STATUSES,
     Base,
-    Embedded,
+    HasEmbedding,
     Identified,
     InWorkspace,
     as_halfvec,
@@ -21,7 +21,7 @@ from mivaa_schema.models.base import (
 )
 
 
-class DocumentChunk(Identified, InWorkspace, Embedded, Base):
+class DocumentChunk(Identified, InWorkspace, HasEmbedding, Base):
     """A passage of a document, with its embedding: the unit of retrieval."""
 
     __tablename__ = "document_chunks"

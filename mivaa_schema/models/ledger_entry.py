@@ -22,7 +22,9 @@ class LedgerEntry(Base):
     kind: Mapped[str] = mapped_column(
         primary_key=True, comment="Class of object or property: table, column, index, acl, ..."
     )
-    identity: Mapped[str] = mapped_column(primary_key=True, comment="Qualified name of the object.")
+    object_name: Mapped[str] = mapped_column(
+        primary_key=True, comment="Qualified name of the object."
+    )
     former: Mapped[str | None] = mapped_column(
         comment="State to restore; null where the object was created."
     )

@@ -35,7 +35,7 @@ class ForeignKey:
     actions: str
 
     @property
-    def identity(self) -> str:
+    def object_name(self) -> str:
         """Name under which the ledger knows it."""
         return f"{self.table}.{self.name}"
 
@@ -49,7 +49,7 @@ class Check:
     condition: str
 
     @property
-    def identity(self) -> str:
+    def object_name(self) -> str:
         """Name under which the ledger knows it."""
         return f"{self.table}.{self.name}"
 
@@ -74,7 +74,7 @@ def adopt_foreign_key(key: ForeignKey) -> None:
         f"alter table {key.table} add constraint {key.name}"
         f" foreign key ({', '.join(key.columns)})"
         f" references {key.references} ({', '.join(key.referenced_columns)})"
-        f" {key.actions} not valid;\n" + record("constraint", key.identity)
+        f" {key.actions} not valid;\n" + record("constraint", key.object_name)
     )
     taken = has_constraint(key.table, key.name)
     run(block(when(f"not {same}\n  and not {taken}", add)))
@@ -92,7 +92,7 @@ def _add_check(check: Check) -> str:
     add = (
         f"perform {locking(check.table)};\n"
         f"alter table {check.table} add constraint {check.name}"
-        f" check ({check.condition}) not valid;\n" + record("constraint", check.identity)
+        f" check ({check.condition}) not valid;\n" + record("constraint", check.object_name)
     )
     left_off = (
         f"raise warning 'check {check.name} of {check.table} is left off: a row does not meet it'\n"
@@ -126,7 +126,7 @@ def validate(constraint: ForeignKey | Check) -> None:
             f"perform set_config('lock_timeout', '{milliseconds(current().lock)}', true);\n"
             f"perform {locking(table)};\n"
             f"alter table {table} drop constraint {name};\n"
-        ) + forget("constraint", constraint.identity)
+        ) + forget("constraint", constraint.object_name)
     else:
         violation, outcome, undo = "foreign_key_violation", "left NOT VALID", ""
     attempt = f"""\
@@ -143,10 +143,10 @@ end;"""
         " and not convalidated)"
     )
     with patient():
-        run(block(when(f"{recorded('constraint', constraint.identity)} and {pending}", attempt)))
+        run(block(when(f"{recorded('constraint', constraint.object_name)} and {pending}", attempt)))
 
 
 def release_constraint(constraint: ForeignKey | Check) -> None:
     """Drop a constraint that the chain added."""
     drop = f"alter table {constraint.table} drop constraint if exists {constraint.name};"
-    run(block(undo("constraint", constraint.identity, drop)))
+    run(block(undo("constraint", constraint.object_name, drop)))

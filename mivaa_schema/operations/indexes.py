@@ -35,7 +35,7 @@ class IndexDefinition:
     where: str | None = None
 
     @property
-    def identity(self) -> str:
+    def object_name(self) -> str:
         """Qualified name of the index."""
         return f"{self.table.partition('.')[0]}.{self.name}"
 
@@ -74,7 +74,7 @@ def adopt_index(index: IndexDefinition) -> None:
 
 def release_index(index: IndexDefinition) -> None:
     """Drop an index that the chain built; plainly, since a drop scans nothing."""
-    run(block(undo("index", index.identity, f"drop index if exists {index.identity};")))
+    run(block(undo("index", index.object_name, f"drop index if exists {index.object_name};")))
 
 
 def restore_index(index: IndexDefinition) -> None:
@@ -83,20 +83,20 @@ def restore_index(index: IndexDefinition) -> None:
     Writers of the table wait until it is built.
     """
     create = f"create {index.kind} {index.name} {index.definition(index.table)};\n" + record(
-        "index", index.identity
+        "index", index.object_name
     )
-    run(block(when(f"to_regclass({literal(index.identity)}) is null", create)))
+    run(block(when(f"to_regclass({literal(index.object_name)}) is null", create)))
 
 
 def _drop_if_invalid(index: IndexDefinition) -> None:
     connection = op.get_bind()
     invalid = connection.exec_driver_sql(
         "select exists (select from pg_catalog.pg_index"
-        f" where indexrelid = to_regclass({literal(index.identity)}) and not indisvalid)"
+        f" where indexrelid = to_regclass({literal(index.object_name)}) and not indisvalid)"
     ).scalar_one()
     if invalid:
         with patient():
-            run(f"drop index concurrently if exists {index.identity}")
+            run(f"drop index concurrently if exists {index.object_name}")
 
 
 def _check_and_record(index: IndexDefinition) -> str:
@@ -105,16 +105,16 @@ def _check_and_record(index: IndexDefinition) -> str:
     PostgreSQL prints a definition in its own words, so the wanted one is built on an empty
     temporary copy of the table, and the two are compared in the same words.
     """
-    found = f"to_regclass({literal(index.identity)})"
+    found = f"to_regclass({literal(index.object_name)})"
     compare = f"""\
 if exists (select from pg_catalog.pg_index where indexrelid = v_found and not indisvalid) then
-  raise exception 'index {index.identity} is INVALID: an earlier build was cut off'
+  raise exception 'index {index.object_name} is INVALID: an earlier build was cut off'
     using errcode = 'object_not_in_prerequisite_state',
-          hint = 'Run: drop index concurrently {index.identity}; then start again.';
+          hint = 'Run: drop index concurrently {index.object_name}; then start again.';
 end if;
 if (select indrelid from pg_catalog.pg_index where indexrelid = v_found)
     is distinct from {literal(index.table)}::regclass then
-  raise exception '{index.identity} exists and is no index of {index.table}'
+  raise exception '{index.object_name} exists and is no index of {index.table}'
     using errcode = 'duplicate_object', hint = 'Rename or drop it, then start again.';
 end if;
 create temporary table mivaa_probe (like {index.table}) on commit drop;
@@ -124,11 +124,11 @@ select substring(pg_get_indexdef('pg_temp.mivaa_probe_index'::regclass) from ' U
 v_is := substring(pg_get_indexdef(v_found) from ' USING .*');
 if v_is <> v_wanted or (select indisunique from pg_catalog.pg_index where indexrelid = v_found)
     <> {str(index.unique).lower()} then
-  raise exception 'index {index.identity} is%, expected%', v_is, v_wanted
+  raise exception 'index {index.object_name} is%, expected%', v_is, v_wanted
     using errcode = 'duplicate_object', hint = 'Rename or drop it, then start again.';
 end if;
 drop table mivaa_probe;"""
     return block(
-        when("v_found is null", record("index", index.identity), compare),
+        when("v_found is null", record("index", index.object_name), compare),
         declare=f"v_found constant regclass := {found};\nv_is text;\nv_wanted text;",
     )

@@ -139,14 +139,14 @@ def set_column_storage(table: str, column: str, storage: str) -> None:
 
 def restore_column_storage(table: str, column: str) -> None:
     """Set back how a column is stored; nothing to do where the column itself goes."""
-    identity = f"{table}.{column}"
+    object_name = f"{table}.{column}"
     body = f"""\
 select case former when 'p' then 'plain' when 'e' then 'external' when 'm' then 'main'
   else 'extended' end into v_storage
-from mivaa.ledger where kind = 'storage' and identity = {literal(identity)};
+from mivaa.ledger where kind = 'storage' and object_name = {literal(object_name)};
 if found then
   execute format('alter table {table} alter column {column} set storage %s', v_storage);
-  {forget("storage", identity)}
+  {forget("storage", object_name)}
 end if;"""
     run(block(body, declare="v_storage text;"))
 
@@ -179,4 +179,4 @@ def _has_option(table: str, name: str) -> str:
 
 
 def _acl_row(name: str) -> str:
-    return f"kind = 'acl' and identity = {literal(name)}"
+    return f"kind = 'acl' and object_name = {literal(name)}"

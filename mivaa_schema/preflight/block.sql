@@ -20,7 +20,7 @@ begin
     select coalesce(max(version_num), '') into v_revision from mivaa.alembic_version;
   end if;
   if v_revision <> '' then
-    select coalesce(array_agg(kind || ' ' || identity), '{}') into v_ledger from mivaa.ledger;
+    select coalesce(array_agg(kind || ' ' || object_name), '{}') into v_ledger from mivaa.ledger;
   end if;
 
   -- Columns whose rows can be looked at: they are there, of a type that will do, and open to us.

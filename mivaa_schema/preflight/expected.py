@@ -59,15 +59,15 @@ def head() -> str:
 
 @cache
 def revision_of() -> dict[tuple[str, str], str]:
-    """The revision that creates an object, by the kind and identity under which it is recorded.
+    """The revision that creates an object, by the kind and object_name under which it is recorded.
 
     A revision that may create something can take it back, so its frozen downgrade names it.
     """
     found: dict[tuple[str, str], str] = {}
     for path in sorted(versions_folder().glob("*/rollback.sql")):
         text = path.read_text(encoding="utf-8")
-        for kind, identity in re.findall(r"kind = '(\w+)' and identity = '([^']+)'", text):
-            found.setdefault((kind, identity), path.parent.name[:4])
+        for kind, object_name in re.findall(r"kind = '(\w+)' and object_name = '([^']+)'", text):
+            found.setdefault((kind, object_name), path.parent.name[:4])
     return found
 
 
@@ -142,14 +142,14 @@ def indexes() -> list[Item]:
     for table, relation, revision in our_tables():
         for index in sorted(table.indexes, key=lambda one: str(one.name)):
             text = " ".join(str(CreateIndex(index).compile(dialect=DIALECT)).split())
-            identity = f"public.{index.name}"
+            object_name = f"public.{index.name}"
             found.append(
                 {
                     "relation": relation,
                     "name": str(index.name),
                     "is_unique": index.unique,
                     "definition": re.sub(r"^CREATE (UNIQUE )?INDEX \S+ ON \S+ ", "", text),
-                    "revision": revision_of().get(("index", identity), revision),
+                    "revision": revision_of().get(("index", object_name), revision),
                 }
             )
     return found

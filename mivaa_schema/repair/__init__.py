@@ -1,4 +1,4 @@
-"""Repairs of rows that the upgrade found and left as they were; looking comes before mending.
+"""Repairs of rows that the upgrade found and left as they were; a survey comes before any change.
 
 The chain never changes a value that was there, so that a downgrade gives back what was. What it
 reports is mended here, when the owner of the tables says so. A downgrade takes back the schema
@@ -30,7 +30,7 @@ from mivaa_schema.repair import (
     unknown_workspaces,
 )
 from mivaa_schema.repair.base import Finding, Options, Repair
-from mivaa_schema.repair.session import looking, working
+from mivaa_schema.repair.session import read_session, write_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +88,7 @@ def survey(
             option cannot be meant.
     """
     options = options or Options()
-    with looking(engine) as connection:
+    with read_session(engine) as connection:
         for repair in repairs:
             _check(connection, repair, options)
         found = {repair.name: repair.survey(connection, options) for repair in repairs}
@@ -111,7 +111,7 @@ def apply(
         MivaaError: As :func:`survey`; or the database refused a change, or its locks were not to
             be had.
     """
-    with working(engine, settings, repair.name) as work:
+    with write_session(engine, settings, repair.name) as work:
         _check(work.connection, repair, options)
         before = repair.survey(work.connection, options)
         work.connection.rollback()

@@ -135,7 +135,7 @@ def _is_lacking(constraint: ForeignKey | Check) -> str:
 def _is_unproven(constraint: ForeignKey | Check) -> str:
     """A condition: the chain added it, and it is NOT VALID."""
     return (
-        f"{recorded('constraint', constraint.identity)}"
+        f"{recorded('constraint', constraint.object_name)}"
         " and exists (select from pg_catalog.pg_constraint c"
         f" where c.conrelid = {literal(constraint.table)}::regclass"
         f" and c.conname = {literal(constraint.name)} and not c.convalidated)"

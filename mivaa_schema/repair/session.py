@@ -82,7 +82,7 @@ class Session:
 
 
 @contextlib.contextmanager
-def looking(engine: Engine) -> Iterator[Connection]:
+def read_session(engine: Engine) -> Iterator[Connection]:
     """A connection that may see every row.
 
     Raises:
@@ -103,13 +103,13 @@ def looking(engine: Engine) -> Iterator[Connection]:
 
 
 @contextlib.contextmanager
-def working(engine: Engine, settings: Settings, name: str) -> Iterator[Session]:
+def write_session(engine: Engine, settings: Settings, name: str) -> Iterator[Session]:
     """A session that may change rows, while no upgrade and no other repair runs.
 
     Raises:
         UpgradeRunning: An upgrade, or another repair, did not end in time.
     """
-    with looking(engine) as connection:
+    with read_session(engine) as connection:
         waiting = migrations.timeouts(settings)
         with migrations.upgrade_lock(connection, settings.upgrade_wait):
             migrations.prepare_session(connection, waiting)

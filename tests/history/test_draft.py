@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from fixtures.databases import Database
 from mivaa_schema import draft
-from mivaa_schema.catalog import Item, snapshot
+from mivaa_schema.catalog import CatalogObject, snapshot
 from mivaa_schema.errors import NotDescribed, NotDrafted
 from mivaa_schema.models import Base
 from mivaa_schema.operations import IndexDefinition
@@ -41,13 +41,13 @@ def test_each_index_is_built_again_from_its_draft(head_database: Database) -> No
         for item, facts in indexes.items():
             written = draft.index_definition(item, str(facts["definition"]))
             index = eval(written, {"IndexDefinition": IndexDefinition})  # noqa: S307 - our own
-            assert index.identity == item.name
+            assert index.object_name == item.name
             # A foreign key may need it: so beside it, under another name.
             connection.exec_driver_sql(
                 f"create {index.kind} again {index.definition(index.table)}",
                 execution_options={"no_parameters": True},
             )
-            again = snapshot(connection)[Item("index", "public.again", item.table)]
+            again = snapshot(connection)[CatalogObject("index", "public.again", item.table)]
             definition = str(again["definition"]).replace("INDEX again", f"INDEX {index.name}")
             assert definition == facts["definition"]
             connection.exec_driver_sql("drop index public.again")
@@ -55,7 +55,7 @@ def test_each_index_is_built_again_from_its_draft(head_database: Database) -> No
 
 
 def test_an_index_that_the_operation_cannot_build_is_left_to_the_developer() -> None:
-    item = Item("index", "public.i", "public.t")
+    item = CatalogObject("index", "public.i", "public.t")
     written = draft.index_definition(item, "CREATE INDEX i ON public.t USING btree (a) INCLUDE (b)")
     assert written.startswith("None  # By hand: CREATE INDEX i")
 
@@ -87,7 +87,7 @@ def test_a_column_without_a_comment_is_refused() -> None:
 def test_a_column_of_an_unknown_type_is_refused() -> None:
     facts = {"type": "int4range", "nullable": "null", "default": None, "comment": "A range."}
     with pytest.raises(NotDrafted, match="has the type int4range"):
-        draft.render_live_column(Item("column", "c", "public.t"), facts)
+        draft.render_live_column(CatalogObject("column", "c", "public.t"), facts)
 
 
 def test_privileges_of_others_than_the_api_roles_are_left_alone() -> None:

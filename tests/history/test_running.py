@@ -203,7 +203,7 @@ def test_a_check_that_is_dropped_again_waits_no_longer_than_any_other_change(
             " check (status in ('draft', 'active', 'published', 'archived', 'deleted')) not valid"
         )
         connection.exec_driver_sql(
-            "insert into mivaa.ledger (kind, identity)"
+            "insert into mivaa.ledger (kind, object_name)"
             " values ('constraint', 'public.documents.documents_status_check')"
         )
     user = platform_database.engine().connect()

@@ -106,7 +106,7 @@ def test_each_constraint_comes_as_soon_as_its_own_rows_are_mended(
     assert len(found) == 13
     recorded = (
         "select count(*) from mivaa.ledger where kind = 'constraint'"
-        " and identity = 'public.documents.documents_status_check'"
+        " and object_name = 'public.documents.documents_status_check'"
     )
     assert scalar(adopted_database, recorded) == 1
     assert scalar(

@@ -150,7 +150,7 @@ def test_constraints_can_be_cut_off_between_two(adopted_database: Database) -> N
     check = "document_chunks_workspace_id_check"
     run(
         adopted_database,
-        "insert into mivaa.ledger (kind, identity)"
+        "insert into mivaa.ledger (kind, object_name)"
         f" values ('constraint', 'public.document_chunks.{check}');"
         f"alter table public.document_chunks add constraint {check}"
         " check (workspace_id is not null) not valid",

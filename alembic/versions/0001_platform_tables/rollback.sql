@@ -4,49 +4,49 @@ select mivaa.lock_tables('access exclusive', 'public.workspaces', 'public.worksp
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'table' and identity = 'public.document_chunks') then
+  if exists (select from mivaa.ledger where kind = 'table' and object_name = 'public.document_chunks') then
     drop table public.document_chunks;
-    delete from mivaa.ledger where kind = 'table' and identity = 'public.document_chunks';
+    delete from mivaa.ledger where kind = 'table' and object_name = 'public.document_chunks';
   else
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.updated_at') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.updated_at') then
       alter table public.document_chunks drop column updated_at;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.updated_at';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.updated_at';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.created_at') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.created_at') then
       alter table public.document_chunks drop column created_at;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.created_at';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.created_at';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.embedding') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.embedding') then
       alter table public.document_chunks drop column embedding;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.embedding';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.embedding';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.metadata') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.metadata') then
       alter table public.document_chunks drop column metadata;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.metadata';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.metadata';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.token_count') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.token_count') then
       alter table public.document_chunks drop column token_count;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.token_count';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.token_count';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.page_number') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.page_number') then
       alter table public.document_chunks drop column page_number;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.page_number';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.page_number';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.content') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.content') then
       alter table public.document_chunks drop column content;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.content';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.content';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.chunk_index') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.chunk_index') then
       alter table public.document_chunks drop column chunk_index;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.chunk_index';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.chunk_index';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.document_id') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.document_id') then
       alter table public.document_chunks drop column document_id;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.document_id';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.document_id';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.workspace_id') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.workspace_id') then
       alter table public.document_chunks drop column workspace_id;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.workspace_id';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.workspace_id';
     end if;
   end if;
 end
@@ -54,45 +54,45 @@ $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'table' and identity = 'public.documents') then
+  if exists (select from mivaa.ledger where kind = 'table' and object_name = 'public.documents') then
     drop table public.documents;
-    delete from mivaa.ledger where kind = 'table' and identity = 'public.documents';
+    delete from mivaa.ledger where kind = 'table' and object_name = 'public.documents';
   else
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.documents.updated_at') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.documents.updated_at') then
       alter table public.documents drop column updated_at;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.documents.updated_at';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.documents.updated_at';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.documents.created_at') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.documents.created_at') then
       alter table public.documents drop column created_at;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.documents.created_at';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.documents.created_at';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.documents.embedding') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.documents.embedding') then
       alter table public.documents drop column embedding;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.documents.embedding';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.documents.embedding';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.documents.metadata') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.documents.metadata') then
       alter table public.documents drop column metadata;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.documents.metadata';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.documents.metadata';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.documents.status') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.documents.status') then
       alter table public.documents drop column status;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.documents.status';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.documents.status';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.documents.content') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.documents.content') then
       alter table public.documents drop column content;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.documents.content';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.documents.content';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.documents.title') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.documents.title') then
       alter table public.documents drop column title;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.documents.title';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.documents.title';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.documents.user_id') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.documents.user_id') then
       alter table public.documents drop column user_id;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.documents.user_id';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.documents.user_id';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.documents.workspace_id') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.documents.workspace_id') then
       alter table public.documents drop column workspace_id;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.documents.workspace_id';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.documents.workspace_id';
     end if;
   end if;
 end
@@ -100,33 +100,33 @@ $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'table' and identity = 'public.workspace_members') then
+  if exists (select from mivaa.ledger where kind = 'table' and object_name = 'public.workspace_members') then
     drop table public.workspace_members;
-    delete from mivaa.ledger where kind = 'table' and identity = 'public.workspace_members';
+    delete from mivaa.ledger where kind = 'table' and object_name = 'public.workspace_members';
   else
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.workspace_members.updated_at') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.workspace_members.updated_at') then
       alter table public.workspace_members drop column updated_at;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.workspace_members.updated_at';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.workspace_members.updated_at';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.workspace_members.created_at') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.workspace_members.created_at') then
       alter table public.workspace_members drop column created_at;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.workspace_members.created_at';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.workspace_members.created_at';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.workspace_members.status') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.workspace_members.status') then
       alter table public.workspace_members drop column status;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.workspace_members.status';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.workspace_members.status';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.workspace_members.role') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.workspace_members.role') then
       alter table public.workspace_members drop column role;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.workspace_members.role';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.workspace_members.role';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.workspace_members.user_id') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.workspace_members.user_id') then
       alter table public.workspace_members drop column user_id;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.workspace_members.user_id';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.workspace_members.user_id';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.workspace_members.workspace_id') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.workspace_members.workspace_id') then
       alter table public.workspace_members drop column workspace_id;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.workspace_members.workspace_id';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.workspace_members.workspace_id';
     end if;
   end if;
 end
@@ -134,29 +134,29 @@ $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'table' and identity = 'public.workspaces') then
+  if exists (select from mivaa.ledger where kind = 'table' and object_name = 'public.workspaces') then
     drop table public.workspaces;
-    delete from mivaa.ledger where kind = 'table' and identity = 'public.workspaces';
+    delete from mivaa.ledger where kind = 'table' and object_name = 'public.workspaces';
   else
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.workspaces.updated_at') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.workspaces.updated_at') then
       alter table public.workspaces drop column updated_at;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.workspaces.updated_at';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.workspaces.updated_at';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.workspaces.created_at') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.workspaces.created_at') then
       alter table public.workspaces drop column created_at;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.workspaces.created_at';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.workspaces.created_at';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.workspaces.settings') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.workspaces.settings') then
       alter table public.workspaces drop column settings;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.workspaces.settings';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.workspaces.settings';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.workspaces.created_by') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.workspaces.created_by') then
       alter table public.workspaces drop column created_by;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.workspaces.created_by';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.workspaces.created_by';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.workspaces.name') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.workspaces.name') then
       alter table public.workspaces drop column name;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.workspaces.name';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.workspaces.name';
     end if;
   end if;
 end
@@ -164,9 +164,9 @@ $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'extension' and identity = 'vector') then
+  if exists (select from mivaa.ledger where kind = 'extension' and object_name = 'vector') then
     drop extension vector;
-    delete from mivaa.ledger where kind = 'extension' and identity = 'vector';
+    delete from mivaa.ledger where kind = 'extension' and object_name = 'vector';
   end if;
 end
 $mivaa$;

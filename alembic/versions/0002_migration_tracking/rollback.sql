@@ -10,36 +10,36 @@ delete from public.migration_tracking where migration_name = 'mivaa_integration'
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'index' and identity = 'public.migration_tracking_migration_name_phase_key') then
+  if exists (select from mivaa.ledger where kind = 'index' and object_name = 'public.migration_tracking_migration_name_phase_key') then
     drop index if exists public.migration_tracking_migration_name_phase_key;
-    delete from mivaa.ledger where kind = 'index' and identity = 'public.migration_tracking_migration_name_phase_key';
+    delete from mivaa.ledger where kind = 'index' and object_name = 'public.migration_tracking_migration_name_phase_key';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'constraint' and identity = 'public.migration_tracking.migration_tracking_created_by_fkey') then
+  if exists (select from mivaa.ledger where kind = 'constraint' and object_name = 'public.migration_tracking.migration_tracking_created_by_fkey') then
     alter table public.migration_tracking drop constraint if exists migration_tracking_created_by_fkey;
-    delete from mivaa.ledger where kind = 'constraint' and identity = 'public.migration_tracking.migration_tracking_created_by_fkey';
+    delete from mivaa.ledger where kind = 'constraint' and object_name = 'public.migration_tracking.migration_tracking_created_by_fkey';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'constraint' and identity = 'public.migration_tracking.migration_tracking_status_check') then
+  if exists (select from mivaa.ledger where kind = 'constraint' and object_name = 'public.migration_tracking.migration_tracking_status_check') then
     alter table public.migration_tracking drop constraint if exists migration_tracking_status_check;
-    delete from mivaa.ledger where kind = 'constraint' and identity = 'public.migration_tracking.migration_tracking_status_check';
+    delete from mivaa.ledger where kind = 'constraint' and object_name = 'public.migration_tracking.migration_tracking_status_check';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'row_security' and identity = 'public.migration_tracking') then
+  if exists (select from mivaa.ledger where kind = 'row_security' and object_name = 'public.migration_tracking') then
     alter table public.migration_tracking disable row level security;
-    delete from mivaa.ledger where kind = 'row_security' and identity = 'public.migration_tracking';
+    delete from mivaa.ledger where kind = 'row_security' and object_name = 'public.migration_tracking';
   end if;
 end
 $mivaa$;
@@ -49,7 +49,7 @@ declare
   v_former jsonb;
   v_grant record;
 begin
-  select former::jsonb into v_former from mivaa.ledger where kind = 'acl' and identity = 'public.migration_tracking';
+  select former::jsonb into v_former from mivaa.ledger where kind = 'acl' and object_name = 'public.migration_tracking';
   if found then
     for v_grant in
       select pg_get_userbyid(a.grantee) as grantee
@@ -91,48 +91,48 @@ begin
           else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
         case when v_grant.is_grantable then ' with grant option' else '' end);
     end loop;
-    delete from mivaa.ledger where kind = 'acl' and identity = 'public.migration_tracking';
+    delete from mivaa.ledger where kind = 'acl' and object_name = 'public.migration_tracking';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'table' and identity = 'public.migration_tracking') then
+  if exists (select from mivaa.ledger where kind = 'table' and object_name = 'public.migration_tracking') then
     drop table public.migration_tracking;
-    delete from mivaa.ledger where kind = 'table' and identity = 'public.migration_tracking';
+    delete from mivaa.ledger where kind = 'table' and object_name = 'public.migration_tracking';
   else
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.created_by') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.migration_tracking.created_by') then
       alter table public.migration_tracking drop column created_by;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.created_by';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.migration_tracking.created_by';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.rollback_sql') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.migration_tracking.rollback_sql') then
       alter table public.migration_tracking drop column rollback_sql;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.rollback_sql';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.migration_tracking.rollback_sql';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.error_message') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.migration_tracking.error_message') then
       alter table public.migration_tracking drop column error_message;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.error_message';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.migration_tracking.error_message';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.completed_at') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.migration_tracking.completed_at') then
       alter table public.migration_tracking drop column completed_at;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.completed_at';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.migration_tracking.completed_at';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.started_at') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.migration_tracking.started_at') then
       alter table public.migration_tracking drop column started_at;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.started_at';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.migration_tracking.started_at';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.status') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.migration_tracking.status') then
       alter table public.migration_tracking drop column status;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.status';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.migration_tracking.status';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.phase') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.migration_tracking.phase') then
       alter table public.migration_tracking drop column phase;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.phase';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.migration_tracking.phase';
     end if;
-    if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.migration_name') then
+    if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.migration_tracking.migration_name') then
       alter table public.migration_tracking drop column migration_name;
-      delete from mivaa.ledger where kind = 'column' and identity = 'public.migration_tracking.migration_name';
+      delete from mivaa.ledger where kind = 'column' and object_name = 'public.migration_tracking.migration_name';
     end if;
   end if;
 end

@@ -5,17 +5,17 @@ where migration_name = 'mivaa_integration' and phase = 'jwt_functions';
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'function' and identity = 'auth.has_permission(permission_name text)') then
+  if exists (select from mivaa.ledger where kind = 'function' and object_name = 'auth.has_permission(permission_name text)') then
     drop function auth.has_permission(permission_name text);
-    delete from mivaa.ledger where kind = 'function' and identity = 'auth.has_permission(permission_name text)';
+    delete from mivaa.ledger where kind = 'function' and object_name = 'auth.has_permission(permission_name text)';
   end if;
-  if exists (select from mivaa.ledger where kind = 'function' and identity = 'auth.get_user_role()') then
+  if exists (select from mivaa.ledger where kind = 'function' and object_name = 'auth.get_user_role()') then
     drop function auth.get_user_role();
-    delete from mivaa.ledger where kind = 'function' and identity = 'auth.get_user_role()';
+    delete from mivaa.ledger where kind = 'function' and object_name = 'auth.get_user_role()';
   end if;
-  if exists (select from mivaa.ledger where kind = 'function' and identity = 'auth.get_workspace_id()') then
+  if exists (select from mivaa.ledger where kind = 'function' and object_name = 'auth.get_workspace_id()') then
     drop function auth.get_workspace_id();
-    delete from mivaa.ledger where kind = 'function' and identity = 'auth.get_workspace_id()';
+    delete from mivaa.ledger where kind = 'function' and object_name = 'auth.get_workspace_id()';
   end if;
 end
 $mivaa$;

@@ -4,7 +4,7 @@ select mivaa.lock_tables('access exclusive', 'public.workspaces', 'public.worksp
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'rules' and identity = 'public.processed_documents') then
+  if exists (select from mivaa.ledger where kind = 'rules' and object_name = 'public.processed_documents') then
     drop policy processed_documents_access on public.processed_documents;
     drop policy processed_documents_isolation on public.processed_documents;
     drop policy processed_documents_select on public.processed_documents;
@@ -12,16 +12,16 @@ begin
     drop policy processed_documents_update on public.processed_documents;
     drop policy processed_documents_delete on public.processed_documents;
     revoke all on public.processed_documents from public, anon, authenticated, service_role;
-    delete from mivaa.ledger where kind = 'rules' and identity = 'public.processed_documents';
+    delete from mivaa.ledger where kind = 'rules' and object_name = 'public.processed_documents';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'row_security' and identity = 'public.processed_documents') then
+  if exists (select from mivaa.ledger where kind = 'row_security' and object_name = 'public.processed_documents') then
     alter table public.processed_documents disable row level security;
-    delete from mivaa.ledger where kind = 'row_security' and identity = 'public.processed_documents';
+    delete from mivaa.ledger where kind = 'row_security' and object_name = 'public.processed_documents';
   end if;
 end
 $mivaa$;
@@ -31,7 +31,7 @@ declare
   v_former jsonb;
   v_grant record;
 begin
-  select former::jsonb into v_former from mivaa.ledger where kind = 'acl' and identity = 'public.processed_documents';
+  select former::jsonb into v_former from mivaa.ledger where kind = 'acl' and object_name = 'public.processed_documents';
   if found then
     for v_grant in
       select pg_get_userbyid(a.grantee) as grantee
@@ -73,14 +73,14 @@ begin
           else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
         case when v_grant.is_grantable then ' with grant option' else '' end);
     end loop;
-    delete from mivaa.ledger where kind = 'acl' and identity = 'public.processed_documents';
+    delete from mivaa.ledger where kind = 'acl' and object_name = 'public.processed_documents';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'rules' and identity = 'public.pdf_documents') then
+  if exists (select from mivaa.ledger where kind = 'rules' and object_name = 'public.pdf_documents') then
     drop policy pdf_documents_access on public.pdf_documents;
     drop policy pdf_documents_isolation on public.pdf_documents;
     drop policy pdf_documents_select on public.pdf_documents;
@@ -88,16 +88,16 @@ begin
     drop policy pdf_documents_update on public.pdf_documents;
     drop policy pdf_documents_delete on public.pdf_documents;
     revoke all on public.pdf_documents from public, anon, authenticated, service_role;
-    delete from mivaa.ledger where kind = 'rules' and identity = 'public.pdf_documents';
+    delete from mivaa.ledger where kind = 'rules' and object_name = 'public.pdf_documents';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'row_security' and identity = 'public.pdf_documents') then
+  if exists (select from mivaa.ledger where kind = 'row_security' and object_name = 'public.pdf_documents') then
     alter table public.pdf_documents disable row level security;
-    delete from mivaa.ledger where kind = 'row_security' and identity = 'public.pdf_documents';
+    delete from mivaa.ledger where kind = 'row_security' and object_name = 'public.pdf_documents';
   end if;
 end
 $mivaa$;
@@ -107,7 +107,7 @@ declare
   v_former jsonb;
   v_grant record;
 begin
-  select former::jsonb into v_former from mivaa.ledger where kind = 'acl' and identity = 'public.pdf_documents';
+  select former::jsonb into v_former from mivaa.ledger where kind = 'acl' and object_name = 'public.pdf_documents';
   if found then
     for v_grant in
       select pg_get_userbyid(a.grantee) as grantee
@@ -149,14 +149,14 @@ begin
           else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
         case when v_grant.is_grantable then ' with grant option' else '' end);
     end loop;
-    delete from mivaa.ledger where kind = 'acl' and identity = 'public.pdf_documents';
+    delete from mivaa.ledger where kind = 'acl' and object_name = 'public.pdf_documents';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'rules' and identity = 'public.document_chunks') then
+  if exists (select from mivaa.ledger where kind = 'rules' and object_name = 'public.document_chunks') then
     drop policy document_chunks_access on public.document_chunks;
     drop policy document_chunks_isolation on public.document_chunks;
     drop policy document_chunks_select on public.document_chunks;
@@ -164,16 +164,16 @@ begin
     drop policy document_chunks_update on public.document_chunks;
     drop policy document_chunks_delete on public.document_chunks;
     revoke all on public.document_chunks from public, anon, authenticated, service_role;
-    delete from mivaa.ledger where kind = 'rules' and identity = 'public.document_chunks';
+    delete from mivaa.ledger where kind = 'rules' and object_name = 'public.document_chunks';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'row_security' and identity = 'public.document_chunks') then
+  if exists (select from mivaa.ledger where kind = 'row_security' and object_name = 'public.document_chunks') then
     alter table public.document_chunks disable row level security;
-    delete from mivaa.ledger where kind = 'row_security' and identity = 'public.document_chunks';
+    delete from mivaa.ledger where kind = 'row_security' and object_name = 'public.document_chunks';
   end if;
 end
 $mivaa$;
@@ -183,7 +183,7 @@ declare
   v_former jsonb;
   v_grant record;
 begin
-  select former::jsonb into v_former from mivaa.ledger where kind = 'acl' and identity = 'public.document_chunks';
+  select former::jsonb into v_former from mivaa.ledger where kind = 'acl' and object_name = 'public.document_chunks';
   if found then
     for v_grant in
       select pg_get_userbyid(a.grantee) as grantee
@@ -225,14 +225,14 @@ begin
           else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
         case when v_grant.is_grantable then ' with grant option' else '' end);
     end loop;
-    delete from mivaa.ledger where kind = 'acl' and identity = 'public.document_chunks';
+    delete from mivaa.ledger where kind = 'acl' and object_name = 'public.document_chunks';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'rules' and identity = 'public.documents') then
+  if exists (select from mivaa.ledger where kind = 'rules' and object_name = 'public.documents') then
     drop policy documents_access on public.documents;
     drop policy documents_isolation on public.documents;
     drop policy documents_select on public.documents;
@@ -240,16 +240,16 @@ begin
     drop policy documents_update on public.documents;
     drop policy documents_delete on public.documents;
     revoke all on public.documents from public, anon, authenticated, service_role;
-    delete from mivaa.ledger where kind = 'rules' and identity = 'public.documents';
+    delete from mivaa.ledger where kind = 'rules' and object_name = 'public.documents';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'row_security' and identity = 'public.documents') then
+  if exists (select from mivaa.ledger where kind = 'row_security' and object_name = 'public.documents') then
     alter table public.documents disable row level security;
-    delete from mivaa.ledger where kind = 'row_security' and identity = 'public.documents';
+    delete from mivaa.ledger where kind = 'row_security' and object_name = 'public.documents';
   end if;
 end
 $mivaa$;
@@ -259,7 +259,7 @@ declare
   v_former jsonb;
   v_grant record;
 begin
-  select former::jsonb into v_former from mivaa.ledger where kind = 'acl' and identity = 'public.documents';
+  select former::jsonb into v_former from mivaa.ledger where kind = 'acl' and object_name = 'public.documents';
   if found then
     for v_grant in
       select pg_get_userbyid(a.grantee) as grantee
@@ -301,28 +301,28 @@ begin
           else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
         case when v_grant.is_grantable then ' with grant option' else '' end);
     end loop;
-    delete from mivaa.ledger where kind = 'acl' and identity = 'public.documents';
+    delete from mivaa.ledger where kind = 'acl' and object_name = 'public.documents';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'rules' and identity = 'public.workspace_members') then
+  if exists (select from mivaa.ledger where kind = 'rules' and object_name = 'public.workspace_members') then
     drop policy workspace_members_access on public.workspace_members;
     drop policy workspace_members_isolation on public.workspace_members;
     drop policy workspace_members_delete on public.workspace_members;
     revoke all on public.workspace_members from public, anon, authenticated, service_role;
-    delete from mivaa.ledger where kind = 'rules' and identity = 'public.workspace_members';
+    delete from mivaa.ledger where kind = 'rules' and object_name = 'public.workspace_members';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'row_security' and identity = 'public.workspace_members') then
+  if exists (select from mivaa.ledger where kind = 'row_security' and object_name = 'public.workspace_members') then
     alter table public.workspace_members disable row level security;
-    delete from mivaa.ledger where kind = 'row_security' and identity = 'public.workspace_members';
+    delete from mivaa.ledger where kind = 'row_security' and object_name = 'public.workspace_members';
   end if;
 end
 $mivaa$;
@@ -332,7 +332,7 @@ declare
   v_former jsonb;
   v_grant record;
 begin
-  select former::jsonb into v_former from mivaa.ledger where kind = 'acl' and identity = 'public.workspace_members';
+  select former::jsonb into v_former from mivaa.ledger where kind = 'acl' and object_name = 'public.workspace_members';
   if found then
     for v_grant in
       select pg_get_userbyid(a.grantee) as grantee
@@ -374,28 +374,28 @@ begin
           else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
         case when v_grant.is_grantable then ' with grant option' else '' end);
     end loop;
-    delete from mivaa.ledger where kind = 'acl' and identity = 'public.workspace_members';
+    delete from mivaa.ledger where kind = 'acl' and object_name = 'public.workspace_members';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'rules' and identity = 'public.workspaces') then
+  if exists (select from mivaa.ledger where kind = 'rules' and object_name = 'public.workspaces') then
     drop policy workspaces_access on public.workspaces;
     drop policy workspaces_isolation on public.workspaces;
     drop policy workspaces_delete on public.workspaces;
     revoke all on public.workspaces from public, anon, authenticated, service_role;
-    delete from mivaa.ledger where kind = 'rules' and identity = 'public.workspaces';
+    delete from mivaa.ledger where kind = 'rules' and object_name = 'public.workspaces';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'row_security' and identity = 'public.workspaces') then
+  if exists (select from mivaa.ledger where kind = 'row_security' and object_name = 'public.workspaces') then
     alter table public.workspaces disable row level security;
-    delete from mivaa.ledger where kind = 'row_security' and identity = 'public.workspaces';
+    delete from mivaa.ledger where kind = 'row_security' and object_name = 'public.workspaces';
   end if;
 end
 $mivaa$;
@@ -405,7 +405,7 @@ declare
   v_former jsonb;
   v_grant record;
 begin
-  select former::jsonb into v_former from mivaa.ledger where kind = 'acl' and identity = 'public.workspaces';
+  select former::jsonb into v_former from mivaa.ledger where kind = 'acl' and object_name = 'public.workspaces';
   if found then
     for v_grant in
       select pg_get_userbyid(a.grantee) as grantee
@@ -447,20 +447,20 @@ begin
           else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
         case when v_grant.is_grantable then ' with grant option' else '' end);
     end loop;
-    delete from mivaa.ledger where kind = 'acl' and identity = 'public.workspaces';
+    delete from mivaa.ledger where kind = 'acl' and object_name = 'public.workspaces';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'function' and identity = 'auth.get_workspace_id()') then
+  if exists (select from mivaa.ledger where kind = 'function' and object_name = 'auth.get_workspace_id()') then
     revoke execute on function auth.get_workspace_id() from authenticated, service_role;
   end if;
-  if exists (select from mivaa.ledger where kind = 'function' and identity = 'auth.get_user_role()') then
+  if exists (select from mivaa.ledger where kind = 'function' and object_name = 'auth.get_user_role()') then
     revoke execute on function auth.get_user_role() from authenticated, service_role;
   end if;
-  if exists (select from mivaa.ledger where kind = 'function' and identity = 'auth.has_permission(permission_name text)') then
+  if exists (select from mivaa.ledger where kind = 'function' and object_name = 'auth.has_permission(permission_name text)') then
     revoke execute on function auth.has_permission(permission_name text) from authenticated, service_role;
   end if;
 end

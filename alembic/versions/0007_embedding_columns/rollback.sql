@@ -4,36 +4,36 @@ select mivaa.lock_tables('access exclusive', 'public.documents', 'public.documen
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'index' and identity = 'public.idx_document_chunks_embedding_v2_cosine') then
+  if exists (select from mivaa.ledger where kind = 'index' and object_name = 'public.idx_document_chunks_embedding_v2_cosine') then
     drop index if exists public.idx_document_chunks_embedding_v2_cosine;
-    delete from mivaa.ledger where kind = 'index' and identity = 'public.idx_document_chunks_embedding_v2_cosine';
+    delete from mivaa.ledger where kind = 'index' and object_name = 'public.idx_document_chunks_embedding_v2_cosine';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'index' and identity = 'public.idx_documents_embedding_v2_cosine') then
+  if exists (select from mivaa.ledger where kind = 'index' and object_name = 'public.idx_documents_embedding_v2_cosine') then
     drop index if exists public.idx_documents_embedding_v2_cosine;
-    delete from mivaa.ledger where kind = 'index' and identity = 'public.idx_documents_embedding_v2_cosine';
+    delete from mivaa.ledger where kind = 'index' and object_name = 'public.idx_documents_embedding_v2_cosine';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'constraint' and identity = 'public.document_chunks.document_chunks_embedding_migration_status_check') then
+  if exists (select from mivaa.ledger where kind = 'constraint' and object_name = 'public.document_chunks.document_chunks_embedding_migration_status_check') then
     alter table public.document_chunks drop constraint if exists document_chunks_embedding_migration_status_check;
-    delete from mivaa.ledger where kind = 'constraint' and identity = 'public.document_chunks.document_chunks_embedding_migration_status_check';
+    delete from mivaa.ledger where kind = 'constraint' and object_name = 'public.document_chunks.document_chunks_embedding_migration_status_check';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'constraint' and identity = 'public.documents.documents_embedding_migration_status_check') then
+  if exists (select from mivaa.ledger where kind = 'constraint' and object_name = 'public.documents.documents_embedding_migration_status_check') then
     alter table public.documents drop constraint if exists documents_embedding_migration_status_check;
-    delete from mivaa.ledger where kind = 'constraint' and identity = 'public.documents.documents_embedding_migration_status_check';
+    delete from mivaa.ledger where kind = 'constraint' and object_name = 'public.documents.documents_embedding_migration_status_check';
   end if;
 end
 $mivaa$;
@@ -62,31 +62,31 @@ declare
 begin
   select case former when 'p' then 'plain' when 'e' then 'external' when 'm' then 'main'
     else 'extended' end into v_storage
-  from mivaa.ledger where kind = 'storage' and identity = 'public.document_chunks.embedding_v2';
+  from mivaa.ledger where kind = 'storage' and object_name = 'public.document_chunks.embedding_v2';
   if found then
     execute format('alter table public.document_chunks alter column embedding_v2 set storage %s', v_storage);
-    delete from mivaa.ledger where kind = 'storage' and identity = 'public.document_chunks.embedding_v2';
+    delete from mivaa.ledger where kind = 'storage' and object_name = 'public.document_chunks.embedding_v2';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.embedding_migrated_at') then
+  if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.embedding_migrated_at') then
     alter table public.document_chunks drop column embedding_migrated_at;
-    delete from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.embedding_migrated_at';
+    delete from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.embedding_migrated_at';
   end if;
-  if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.embedding_migration_status') then
+  if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.embedding_migration_status') then
     alter table public.document_chunks drop column embedding_migration_status;
-    delete from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.embedding_migration_status';
+    delete from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.embedding_migration_status';
   end if;
-  if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.embedding_model') then
+  if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.embedding_model') then
     alter table public.document_chunks drop column embedding_model;
-    delete from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.embedding_model';
+    delete from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.embedding_model';
   end if;
-  if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.embedding_v2') then
+  if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.embedding_v2') then
     alter table public.document_chunks drop column embedding_v2;
-    delete from mivaa.ledger where kind = 'column' and identity = 'public.document_chunks.embedding_v2';
+    delete from mivaa.ledger where kind = 'column' and object_name = 'public.document_chunks.embedding_v2';
   end if;
 end
 $mivaa$;
@@ -97,31 +97,31 @@ declare
 begin
   select case former when 'p' then 'plain' when 'e' then 'external' when 'm' then 'main'
     else 'extended' end into v_storage
-  from mivaa.ledger where kind = 'storage' and identity = 'public.documents.embedding_v2';
+  from mivaa.ledger where kind = 'storage' and object_name = 'public.documents.embedding_v2';
   if found then
     execute format('alter table public.documents alter column embedding_v2 set storage %s', v_storage);
-    delete from mivaa.ledger where kind = 'storage' and identity = 'public.documents.embedding_v2';
+    delete from mivaa.ledger where kind = 'storage' and object_name = 'public.documents.embedding_v2';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.documents.embedding_migrated_at') then
+  if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.documents.embedding_migrated_at') then
     alter table public.documents drop column embedding_migrated_at;
-    delete from mivaa.ledger where kind = 'column' and identity = 'public.documents.embedding_migrated_at';
+    delete from mivaa.ledger where kind = 'column' and object_name = 'public.documents.embedding_migrated_at';
   end if;
-  if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.documents.embedding_migration_status') then
+  if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.documents.embedding_migration_status') then
     alter table public.documents drop column embedding_migration_status;
-    delete from mivaa.ledger where kind = 'column' and identity = 'public.documents.embedding_migration_status';
+    delete from mivaa.ledger where kind = 'column' and object_name = 'public.documents.embedding_migration_status';
   end if;
-  if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.documents.embedding_model') then
+  if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.documents.embedding_model') then
     alter table public.documents drop column embedding_model;
-    delete from mivaa.ledger where kind = 'column' and identity = 'public.documents.embedding_model';
+    delete from mivaa.ledger where kind = 'column' and object_name = 'public.documents.embedding_model';
   end if;
-  if exists (select from mivaa.ledger where kind = 'column' and identity = 'public.documents.embedding_v2') then
+  if exists (select from mivaa.ledger where kind = 'column' and object_name = 'public.documents.embedding_v2') then
     alter table public.documents drop column embedding_v2;
-    delete from mivaa.ledger where kind = 'column' and identity = 'public.documents.embedding_v2';
+    delete from mivaa.ledger where kind = 'column' and object_name = 'public.documents.embedding_v2';
   end if;
 end
 $mivaa$;

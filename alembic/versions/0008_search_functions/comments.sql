@@ -1,9 +1,9 @@
-comment on function mivaa.checked_query(vector, vector, double precision, integer) is
+comment on function mivaa.validate_query_vector(vector, vector, double precision, integer) is
   'The query vector of a search at length 1; an error where the search can have no answer.';
 comment on function mivaa.search_documents_legacy(
   vector, uuid, double precision, integer, boolean
 ) is 'Documents nearest in the legacy space: all, or those without a new embedding.';
-comment on function mivaa.search_documents_in_both_spaces(
+comment on function mivaa.search_documents_mixed(
   vector, vector, uuid, double precision, integer, text
 ) is 'One list of the documents with a new embedding and of those that wait for one.';
 comment on function public.search_documents_hybrid(
@@ -12,7 +12,7 @@ comment on function public.search_documents_hybrid(
 comment on function mivaa.search_chunks_legacy(
   vector, uuid, double precision, integer, uuid[], boolean
 ) is 'Chunks nearest in the legacy space: all, or those without a new embedding.';
-comment on function mivaa.search_chunks_in_both_spaces(
+comment on function mivaa.search_chunks_mixed(
   vector, vector, uuid, double precision, integer, uuid[], text
 ) is 'One list of the chunks with a new embedding and of those that wait for one.';
 comment on function public.search_document_chunks_hybrid(

@@ -7,16 +7,16 @@ drop function if exists public.get_embedding_migration_progress();
 
 drop function if exists public.search_document_chunks_hybrid(query_embedding vector(768), query_embedding_legacy vector(1536), workspace_id_param uuid, match_threshold double precision, match_count integer, document_ids uuid[], query_model text);
 
-drop function if exists mivaa.search_chunks_in_both_spaces(query_embedding vector, query_embedding_legacy vector, workspace_id_param uuid, match_threshold double precision, match_count integer, document_ids uuid[], query_model text);
+drop function if exists mivaa.search_chunks_mixed(query_embedding vector, query_embedding_legacy vector, workspace_id_param uuid, match_threshold double precision, match_count integer, document_ids uuid[], query_model text);
 
-drop function if exists mivaa.search_chunks_legacy(query_embedding_legacy vector, workspace_id_param uuid, match_threshold double precision, match_count integer, document_ids uuid[], waiting_only boolean);
+drop function if exists mivaa.search_chunks_legacy(query_embedding_legacy vector, workspace_id_param uuid, match_threshold double precision, match_count integer, document_ids uuid[], unmigrated_only boolean);
 
 drop function if exists public.search_documents_hybrid(query_embedding vector(768), query_embedding_legacy vector(1536), workspace_id_param uuid, match_threshold double precision, match_count integer, query_model text);
 
-drop function if exists mivaa.search_documents_in_both_spaces(query_embedding vector, query_embedding_legacy vector, workspace_id_param uuid, match_threshold double precision, match_count integer, query_model text);
+drop function if exists mivaa.search_documents_mixed(query_embedding vector, query_embedding_legacy vector, workspace_id_param uuid, match_threshold double precision, match_count integer, query_model text);
 
-drop function if exists mivaa.search_documents_legacy(query_embedding_legacy vector, workspace_id_param uuid, match_threshold double precision, match_count integer, waiting_only boolean);
+drop function if exists mivaa.search_documents_legacy(query_embedding_legacy vector, workspace_id_param uuid, match_threshold double precision, match_count integer, unmigrated_only boolean);
 
-drop function if exists mivaa.checked_query(query_embedding vector, query_embedding_legacy vector, match_threshold double precision, match_count integer);
+drop function if exists mivaa.validate_query_vector(query_embedding vector, query_embedding_legacy vector, match_threshold double precision, match_count integer);
 
 UPDATE mivaa.alembic_version SET version_num='0007' WHERE mivaa.alembic_version.version_num = '0008';

@@ -4,45 +4,45 @@ select mivaa.lock_tables('access exclusive', 'public.documents', 'public.documen
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'index' and identity = 'public.idx_documents_user_created') then
+  if exists (select from mivaa.ledger where kind = 'index' and object_name = 'public.idx_documents_user_created') then
     drop index if exists public.idx_documents_user_created;
-    delete from mivaa.ledger where kind = 'index' and identity = 'public.idx_documents_user_created';
+    delete from mivaa.ledger where kind = 'index' and object_name = 'public.idx_documents_user_created';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'index' and identity = 'public.idx_documents_workspace_updated') then
+  if exists (select from mivaa.ledger where kind = 'index' and object_name = 'public.idx_documents_workspace_updated') then
     drop index if exists public.idx_documents_workspace_updated;
-    delete from mivaa.ledger where kind = 'index' and identity = 'public.idx_documents_workspace_updated';
+    delete from mivaa.ledger where kind = 'index' and object_name = 'public.idx_documents_workspace_updated';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'index' and identity = 'public.idx_documents_workspace_created') then
+  if exists (select from mivaa.ledger where kind = 'index' and object_name = 'public.idx_documents_workspace_created') then
     drop index if exists public.idx_documents_workspace_created;
-    delete from mivaa.ledger where kind = 'index' and identity = 'public.idx_documents_workspace_created';
+    delete from mivaa.ledger where kind = 'index' and object_name = 'public.idx_documents_workspace_created';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'option' and identity = 'public.documents.autovacuum_analyze_scale_factor') then
+  if exists (select from mivaa.ledger where kind = 'option' and object_name = 'public.documents.autovacuum_analyze_scale_factor') then
     alter table public.documents reset (autovacuum_analyze_scale_factor);
-    delete from mivaa.ledger where kind = 'option' and identity = 'public.documents.autovacuum_analyze_scale_factor';
+    delete from mivaa.ledger where kind = 'option' and object_name = 'public.documents.autovacuum_analyze_scale_factor';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'option' and identity = 'public.document_chunks.autovacuum_analyze_scale_factor') then
+  if exists (select from mivaa.ledger where kind = 'option' and object_name = 'public.document_chunks.autovacuum_analyze_scale_factor') then
     alter table public.document_chunks reset (autovacuum_analyze_scale_factor);
-    delete from mivaa.ledger where kind = 'option' and identity = 'public.document_chunks.autovacuum_analyze_scale_factor';
+    delete from mivaa.ledger where kind = 'option' and object_name = 'public.document_chunks.autovacuum_analyze_scale_factor';
   end if;
 end
 $mivaa$;

@@ -4,7 +4,7 @@ create function mivaa.search_chunks_legacy(
   match_threshold double precision,
   match_count integer,
   document_ids uuid[],
-  waiting_only boolean
+  unmigrated_only boolean
 )
 returns table (
   id uuid,
@@ -47,7 +47,7 @@ begin
         from public.document_chunks c
         where c.workspace_id = workspace_id_param
           and c.embedding is not null
-          and (c.embedding_v2 is null or not waiting_only)
+          and (c.embedding_v2 is null or not unmigrated_only)
           and (document_ids is null or c.document_id = any (document_ids))
         order by case
           when v_is_exact then (c.embedding <=> v_query) + 0

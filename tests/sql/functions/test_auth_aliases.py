@@ -24,7 +24,7 @@ FOUND = sa.text(
     "select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
     " where n.nspname = 'auth' and p.proname not in ('uid', 'jwt', 'role') order by 1"
 )
-RECORDED = sa.text("select count(*) from mivaa.ledger where identity like 'auth.%'")
+RECORDED = sa.text("select count(*) from mivaa.ledger where object_name like 'auth.%'")
 
 
 def found(made: Database) -> list[str]:

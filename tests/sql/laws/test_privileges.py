@@ -135,13 +135,13 @@ LAWS = (
         "select p.oid::regprocedure::text from pg_proc p"
         " where p.pronamespace = 'auth'::regnamespace"
         " and p.proname not in ('uid', 'jwt', 'role') and not exists ("
-        "  select from mivaa.ledger l where l.kind = 'function' and l.identity ="
+        "  select from mivaa.ledger l where l.kind = 'function' and l.object_name ="
         "  'auth.' || p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')')"
         " union all select c.oid::regclass::text from pg_class c"
         " where c.relnamespace = 'auth'::regnamespace and c.relkind in ('r', 'v', 'm', 'S')"
         " and c.relname <> 'users'"
-        " union all select l.identity from mivaa.ledger l where l.identity like 'auth.%'"
-        " and to_regprocedure(regexp_replace(l.identity, '\\w+ (\\w+)', '\\1', 'g')) is null"
+        " union all select l.object_name from mivaa.ledger l where l.object_name like 'auth.%'"
+        " and to_regprocedure(regexp_replace(l.object_name, '\\w+ (\\w+)', '\\1', 'g')) is null"
         " union all select p.polname || ' on auth.users' from pg_policy p"
         " where p.polrelid = 'auth.users'::regclass"
         " union all select t.tgname || ' on auth.users' from pg_trigger t"
@@ -154,12 +154,12 @@ LAWS = (
             "create policy planted on auth.users using (true)": "planted on auth.users",
             "create trigger watching before update on auth.users for each row"
             " execute function suppress_redundant_updates_trigger()": "watching on auth.users",
-            "insert into mivaa.ledger (kind, identity) values ('function', 'auth.gone()')": (
+            "insert into mivaa.ledger (kind, object_name) values ('function', 'auth.gone()')": (
                 "auth.gone()"
             ),
         },
         "create function auth.get_user_role() returns text language sql as 'select null::text';"
-        " insert into mivaa.ledger (kind, identity) values ('function', 'auth.get_user_role()')",
+        " insert into mivaa.ledger (kind, object_name) values ('function', 'auth.get_user_role()')",
     ),
 )
 

@@ -257,8 +257,8 @@ def about_records(table: str, asker: Asker, action: str, row: str) -> Question:
         ),
         "mivaa.ledger": (
             "former",
-            "kind = 'table' and identity = 'public.documents'",
-            {"kind": "x", "identity": "x"},
+            "kind = 'table' and object_name = 'public.documents'",
+            {"kind": "x", "object_name": "x"},
         ),
         "mivaa.alembic_version": ("version_num", "true", {"version_num": "x"}),
     }[table]

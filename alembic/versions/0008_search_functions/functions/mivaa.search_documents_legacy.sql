@@ -3,7 +3,7 @@ create function mivaa.search_documents_legacy(
   workspace_id_param uuid,
   match_threshold double precision,
   match_count integer,
-  waiting_only boolean
+  unmigrated_only boolean
 )
 returns table (
   id uuid,
@@ -38,7 +38,7 @@ begin
         where d.workspace_id = workspace_id_param
           and d.status in ('active', 'published')
           and d.embedding is not null
-          and (d.embedding_v2 is null or not waiting_only)
+          and (d.embedding_v2 is null or not unmigrated_only)
         order by case
           when v_is_exact = 1 then (d.embedding <=> v_query) + 0
           else d.embedding <=> v_query

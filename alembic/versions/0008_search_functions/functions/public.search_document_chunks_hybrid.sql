@@ -39,7 +39,7 @@ declare
   v_workspace constant uuid := mivaa.resolve_workspace(workspace_id_param, 'read');
   v_count constant integer := coalesce(match_count, 10);
   v_threshold constant double precision := coalesce(match_threshold, 0.0);
-  v_query constant vector := mivaa.checked_query(
+  v_query constant vector := mivaa.validate_query_vector(
     query_embedding, query_embedding_legacy, v_threshold, v_count
   );
   v_half constant halfvec := v_query::halfvec;
@@ -55,7 +55,7 @@ begin
     return query
     select f.id, f.document_id, f.chunk_index, f.content, f.similarity, f.embedding_version,
       f.page_number, f.metadata, f.embedding_model
-    from mivaa.search_chunks_in_both_spaces(
+    from mivaa.search_chunks_mixed(
       query_embedding, query_embedding_legacy, v_workspace, v_threshold, v_count, document_ids,
       query_model
     ) f;

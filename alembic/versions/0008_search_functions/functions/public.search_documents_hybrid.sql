@@ -34,7 +34,7 @@ declare
   v_workspace constant uuid := mivaa.resolve_workspace(workspace_id_param, 'read');
   v_count constant integer := coalesce(match_count, 10);
   v_threshold constant double precision := coalesce(match_threshold, 0.0);
-  v_query constant vector := mivaa.checked_query(
+  v_query constant vector := mivaa.validate_query_vector(
     query_embedding, query_embedding_legacy, v_threshold, v_count
   );
   v_distance double precision;
@@ -44,7 +44,7 @@ begin
     return query
     select f.id, f.title, f.content, f.similarity, f.embedding_version, f.metadata,
       f.embedding_model
-    from mivaa.search_documents_in_both_spaces(
+    from mivaa.search_documents_mixed(
       query_embedding, query_embedding_legacy, v_workspace, v_threshold, v_count, query_model
     ) f;
     return;

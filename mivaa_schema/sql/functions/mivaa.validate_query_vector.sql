@@ -1,4 +1,4 @@
-create function mivaa.checked_query(
+create function mivaa.validate_query_vector(
   query_embedding vector,
   query_embedding_legacy vector,
   match_threshold double precision,

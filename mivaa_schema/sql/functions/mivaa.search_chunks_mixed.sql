@@ -1,4 +1,4 @@
-create function mivaa.search_chunks_in_both_spaces(
+create function mivaa.search_chunks_mixed(
   query_embedding vector,
   query_embedding_legacy vector,
   workspace_id_param uuid,
@@ -27,7 +27,7 @@ set search_path = pg_catalog, extensions, public, pg_temp
 set plan_cache_mode = force_custom_plan
 as $function$
 -- One list of the chunks that have a new embedding and of those that still wait for one, in the
--- order that mivaa.search_documents_in_both_spaces explains.
+-- order that mivaa.search_documents_mixed explains.
 begin
   if query_embedding is null then
     return query

@@ -1,4 +1,4 @@
-create function mivaa.search_documents_in_both_spaces(
+create function mivaa.search_documents_mixed(
   query_embedding vector,
   query_embedding_legacy vector,
   workspace_id_param uuid,

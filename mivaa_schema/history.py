@@ -1,0 +1,85 @@
+"""The history of the schema, read from the frozen files that lie beside each revision.
+
+Each revision has a folder of its own name. It holds byte copies of the SQL files that the revision
+introduced, ``rollback.sql``, and ``manifest.json``: what the revision creates, as its operations
+declare it. Whoever needs to know what a revision does reads these files; nothing of the current
+models or of ``sql/`` is read here.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+SchemaObject = dict[str, Any]
+"""One object of a manifest: ``kind``, ``name``, mostly ``table``, and what its kind needs."""
+
+MANIFEST = "manifest.json"
+ROLLBACK = "rollback.sql"
+
+
+def history_folder() -> Path:
+    """The folder of Alembic's files, in the checkout or in the installed wheel."""
+    package = Path(__file__).parent
+    checkout = package.parent / "alembic"
+    return checkout if (checkout / "env.py").exists() else package / "_alembic"
+
+
+def versions_folder() -> Path:
+    """The folder of the revisions."""
+    return history_folder() / "versions"
+
+
+def folders(versions: Path | None = None) -> dict[str, Path]:
+    """The folder of frozen files of each revision, by its number, the first one first."""
+    files = sorted((versions or versions_folder()).glob("[0-9]*_*.py"))
+    return {path.name.partition("_")[0]: path.with_suffix("") for path in files}
+
+
+def head() -> str:
+    """The number of the last revision; the chain is straight and numbered."""
+    return max(folders())
+
+
+@cache
+def manifest(folder: Path) -> dict[str, list[SchemaObject]]:
+    """What a revision creates and drops: lists under ``creates`` and ``drops``.
+
+    Args:
+        folder: The revision's folder of frozen files; one without a manifest creates nothing.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        return {"creates": [], "drops": []}
+    found: dict[str, list[SchemaObject]] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def key(item: SchemaObject) -> tuple[str, str, str]:
+    """What tells objects apart: kind, table (empty where there is none), and name."""
+    return item["kind"], item.get("table", ""), item["name"]
+
+
+def objects(*kinds: str, through: str | None = None) -> list[SchemaObject]:
+    """The objects that the chain has created once a revision is applied.
+
+    A later definition of an object replaces an earlier one. ``revision`` is added to each: the
+    number of the revision that created it first.
+
+    Args:
+        kinds: ``table``, ``column``, ``index``, ``foreign_key``, ``check``, ...; all without any.
+        through: Number of the last revision that counts; the head without it.
+    """
+    found: dict[tuple[str, str, str], SchemaObject] = {}
+    for revision, folder in folders().items():
+        if through is not None and revision > through:
+            break
+        content = manifest(folder)
+        for item in content["drops"]:
+            found.pop(key(item), None)
+        for item in content["creates"]:
+            first = found.get(key(item), {}).get("revision", revision)
+            found[key(item)] = {**item, "revision": first}
+    return [item for item in found.values() if not kinds or item["kind"] in kinds]
