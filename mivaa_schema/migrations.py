@@ -20,11 +20,10 @@ from mivaa_schema.errors import (
     UnknownHead,
     UpgradeRunning,
 )
-from mivaa_schema.operations.frozen import history_folder
-from mivaa_schema.operations.sql import block, literal, run, when
-from mivaa_schema.operations.timeouts import Timeouts, set_lock_timeout
-from mivaa_schema.operations.tracking import MIGRATION
-from mivaa_schema.operations.transactions import REVISION
+from mivaa_schema.history import history_folder
+from mivaa_schema.operations.sql import block, literal, when
+from mivaa_schema.operations.batch import REVISION, Timeouts, run, set_lock_timeout
+from mivaa_schema.operations.records import MIGRATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,19 +18,18 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from mivaa_schema.operations import (
     FrozenSQL,
+    Operation,
     adopt_table,
-    adopt_vector_extension,
     create_functions,
-    create_ledger,
     drop_functions,
-    drop_ledger,
-    in_one_message,
-    lock_incomplete_tables,
     locked,
+    one_message,
     release_table,
-    release_vector_extension,
     run,
 )
+from mivaa_schema.operations.records import create_ledger, record, undo
+from mivaa_schema.operations.sql import block, when
+from mivaa_schema.operations.tables import lock_incomplete_tables
 
 revision = "0001"
 down_revision = None
@@ -39,46 +38,6 @@ depends_on = None
 
 SQL = FrozenSQL(__file__)
 LOCKING = SQL.function("mivaa.lock_tables")
-COLUMNS = {
-    "public.workspaces": (
-        "name",
-        "created_by",
-        "settings",
-        "created_at",
-        "updated_at",
-    ),
-    "public.workspace_members": (
-        "workspace_id",
-        "user_id",
-        "role",
-        "status",
-        "created_at",
-        "updated_at",
-    ),
-    "public.documents": (
-        "workspace_id",
-        "user_id",
-        "title",
-        "content",
-        "status",
-        "metadata",
-        "embedding",
-        "created_at",
-        "updated_at",
-    ),
-    "public.document_chunks": (
-        "workspace_id",
-        "document_id",
-        "chunk_index",
-        "content",
-        "page_number",
-        "token_count",
-        "metadata",
-        "embedding",
-        "created_at",
-        "updated_at",
-    ),
-}
 
 
 def primary_key() -> sa.Column[object]:
@@ -128,28 +87,17 @@ def timestamps() -> tuple[sa.Column[object], ...]:
     )
 
 
-def upgrade() -> None:
-    create_ledger()
-    adopt_vector_extension()
-    create_functions(LOCKING)
-    run(*SQL.statements("comments.sql"))
-    with in_one_message():
-        lock_incomplete_tables(COLUMNS)
-        adopt_platform_tables()
-
-
-def adopt_platform_tables() -> None:
-    adopt_table(
-        "public.workspaces",
+TABLES = {
+    "public.workspaces": (
+        "Workspaces; each row of the platform belongs to one.",
         primary_key(),
         sa.Column("name", sa.Text(), nullable=False, comment="Name that its members see."),
         sa.Column("created_by", sa.Uuid(), comment="User who created the workspace."),
         attributes("settings", "Settings of the application."),
         *timestamps(),
-        comment="Workspaces; each row of the platform belongs to one.",
-    )
-    adopt_table(
-        "public.workspace_members",
+    ),
+    "public.workspace_members": (
+        "Memberships; role and status decide what a user may do in a workspace.",
         primary_key(),
         workspace(),
         sa.Column("user_id", sa.Uuid(), nullable=False, comment="User who is the member."),
@@ -168,10 +116,9 @@ def adopt_platform_tables() -> None:
             comment="active, invited, suspended or removed; only active members see anything.",
         ),
         *timestamps(),
-        comment="Memberships; role and status decide what a user may do in a workspace.",
-    )
-    adopt_table(
-        "public.documents",
+    ),
+    "public.documents": (
+        "Documents of the workspaces, each with an embedding of its whole.",
         primary_key(),
         workspace(),
         sa.Column("user_id", sa.Uuid(), comment="User to whom the document belongs."),
@@ -189,10 +136,9 @@ def adopt_platform_tables() -> None:
         attributes(),
         legacy_embedding(),
         *timestamps(),
-        comment="Documents of the workspaces, each with an embedding of its whole.",
-    )
-    adopt_table(
-        "public.document_chunks",
+    ),
+    "public.document_chunks": (
+        "Passages of documents, each with its embedding: the unit of retrieval.",
         primary_key(),
         workspace(),
         sa.Column(
@@ -210,14 +156,43 @@ def adopt_platform_tables() -> None:
         attributes(),
         legacy_embedding(),
         *timestamps(),
-        comment="Passages of documents, each with its embedding: the unit of retrieval.",
+    ),
+}
+"""What a table holds, and its columns, by its qualified name."""
+
+
+def adopt_vector_extension() -> Operation:
+    """Create extension vector unless it is there; in ``extensions`` where that schema exists."""
+    missing = "not exists (select from pg_catalog.pg_extension where extname = 'vector')"
+    create = when(
+        "to_regnamespace('extensions') is not null",
+        "create extension vector with schema extensions;",
+        "create extension vector with schema public;",
     )
+    create = when(missing, create + "\n" + record("extension", "vector"))
+    return Operation((block(create),), ({"kind": "extension", "name": "vector"},))
+
+
+def release_vector_extension() -> str:
+    """Drop extension vector if the chain created it."""
+    return block(undo("extension", "vector", "drop extension vector;"))
+
+
+def upgrade() -> None:
+    run(*create_ledger(), adopt_vector_extension())
+    run(create_functions(LOCKING), SQL.run_list("comments.sql"))
+    with one_message() as batch:
+        names = {
+            table: [column.name for column in columns if not column.primary_key]
+            for table, (_, *columns) in TABLES.items()
+        }
+        batch.run(lock_incomplete_tables(names))
+        for table, (comment, *columns) in TABLES.items():
+            batch.run(adopt_table(table, *columns, comment=comment))
 
 
 def downgrade() -> None:
-    with locked(*COLUMNS):
-        for table in reversed(COLUMNS):
-            release_table(table, *COLUMNS[table])
-    release_vector_extension()
-    drop_functions(LOCKING)
-    drop_ledger()
+    with locked(*TABLES) as batch:
+        for table in reversed(TABLES):
+            batch.run(release_table(table, *SQL.columns(table)))
+    run(release_vector_extension(), drop_functions(LOCKING), "drop table mivaa.ledger")

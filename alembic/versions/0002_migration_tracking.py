@@ -14,29 +14,27 @@ Revises: 0001
 import sqlalchemy as sa
 
 from mivaa_schema.operations import (
-    Check,
-    ForeignKey,
     FrozenSQL,
-    IndexDefinition,
-    adopt_check,
-    adopt_foreign_key,
+    adopt_constraint,
     adopt_index,
     adopt_table,
-    close_relation,
+    close_table,
+    create_functions,
     drop_functions,
-    drop_records,
-    enable_row_security,
+    foreign_key,
+    index,
     locked,
+    one_of,
     release_constraint,
     release_index,
     release_table,
-    replace_functions,
-    restore_grants,
-    restore_row_security,
+    reopen_table,
     resumable,
     run,
     validate,
 )
+from mivaa_schema.operations.records import MIGRATION
+from mivaa_schema.operations.sql import literal
 
 revision = "0002"
 down_revision = "0001"
@@ -49,26 +47,27 @@ FUNCTIONS = (
     SQL.function("public.rollback_migration_phase"),
 )
 TABLE = "public.migration_tracking"
-STATUS = Check(
+STATUS = one_of(
     "migration_tracking_status_check",
     TABLE,
-    "status in ('pending', 'running', 'completed', 'failed', 'rolled_back')",
+    "status",
+    ("pending", "running", "completed", "failed", "rolled_back"),
 )
-CREATED_BY = ForeignKey(
+CREATED_BY = foreign_key(
     "migration_tracking_created_by_fkey",
     TABLE,
-    ("created_by",),
+    ["created_by"],
     "auth.users",
-    ("id",),
-    "on delete set null",
+    ["id"],
+    on_delete="set null",
 )
-ONE_A_PHASE = IndexDefinition(
-    "migration_tracking_migration_name_phase_key", TABLE, ("migration_name", "phase"), unique=True
+ONE_A_PHASE = index(
+    "migration_tracking_migration_name_phase_key", TABLE, ["migration_name", "phase"], unique=True
 )
 
 
 def upgrade() -> None:
-    adopt_table(
+    table = adopt_table(
         TABLE,
         sa.Column(
             "id",
@@ -77,14 +76,23 @@ def upgrade() -> None:
             server_default=sa.text("gen_random_uuid()"),
             comment="Primary key.",
         ),
-        sa.Column("migration_name", sa.Text(), nullable=False, comment="Name of the migration."),
-        sa.Column("phase", sa.Text(), nullable=False, comment="Name of the phase."),
+        sa.Column(
+            "migration_name",
+            sa.Text(),
+            nullable=False,
+            comment="Name of the migration.",
+            info={"room": 40},
+        ),
+        sa.Column(
+            "phase", sa.Text(), nullable=False, comment="Name of the phase.", info={"room": 40}
+        ),
         sa.Column(
             "status",
             sa.Text(),
             nullable=False,
             server_default="pending",
             comment="pending, running, completed, failed or rolled_back.",
+            info={"room": 20},
         ),
         sa.Column(
             "started_at",
@@ -97,45 +105,34 @@ def upgrade() -> None:
             sa.DateTime(timezone=True),
             comment="When the phase was completed.",
         ),
-        sa.Column("error_message", sa.Text(), comment="Why the phase failed."),
+        sa.Column("error_message", sa.Text(), comment="Why the phase failed.", info={"room": None}),
         sa.Column(
             "rollback_sql",
             sa.Text(),
             comment="What rollback_migration_phase executes: the downgrade of its revisions.",
+            info={"room": None},
         ),
         sa.Column("created_by", sa.Uuid(), comment="User who started the phase."),
         comment="Phases of the migration; its owner executes what rollback_sql holds.",
     )
     # At once, and not with the other tables: its owner executes what stands in it.
-    close_relation(TABLE)
-    enable_row_security(TABLE)
+    run(table, close_table(TABLE))
     with resumable(revision):
-        adopt_check(STATUS)
-        adopt_foreign_key(CREATED_BY)
-        validate(STATUS)
-        validate(CREATED_BY)
-        adopt_index(ONE_A_PHASE)
-    replace_functions(*FUNCTIONS)
-    run(*SQL.statements("comments.sql"))
+        run(adopt_constraint(STATUS), adopt_constraint(CREATED_BY))
+        run(validate(STATUS), validate(CREATED_BY))
+        run(adopt_index(ONE_A_PHASE))
+    run(create_functions(*FUNCTIONS, again=True), SQL.run_list("comments.sql"))
 
 
 def downgrade() -> None:
-    with locked(TABLE):
-        drop_functions(*FUNCTIONS)
-        drop_records()
-        release_index(ONE_A_PHASE)
-        release_constraint(CREATED_BY)
-        release_constraint(STATUS)
-        restore_row_security(TABLE)
-        restore_grants(TABLE)
-        release_table(
-            TABLE,
-            "migration_name",
-            "phase",
-            "status",
-            "started_at",
-            "completed_at",
-            "error_message",
-            "rollback_sql",
-            "created_by",
+    with locked(TABLE) as batch:
+        batch.run(
+            drop_functions(*FUNCTIONS),
+            # A table of the platform's keeps its own rows.
+            f"delete from {TABLE} where migration_name = {literal(MIGRATION)}",
+            release_index(ONE_A_PHASE),
+            release_constraint(CREATED_BY),
+            release_constraint(STATUS),
+            reopen_table(TABLE),
+            release_table(TABLE, *SQL.columns(TABLE)),
         )

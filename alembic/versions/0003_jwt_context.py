@@ -13,18 +13,21 @@ Revision ID: 0003
 Revises: 0002
 """
 
+import re
+
 from mivaa_schema.operations import (
     FrozenSQL,
+    Operation,
     begin_phase,
     complete_phase,
-    create_auth_aliases,
     create_functions,
-    drop_auth_aliases,
     drop_functions,
     roll_back_phase,
     rollback_of,
     run,
 )
+from mivaa_schema.operations.records import record, undo
+from mivaa_schema.operations.sql import EVERY_API_GRANTEE, block, literal, when
 
 revision = "0003"
 down_revision = "0002"
@@ -51,22 +54,51 @@ ALIASES = {
     "get_user_role()": "text",
     "has_permission(permission_name text)": "boolean",
 }
+"""Return types of the functions in schema ``auth`` that call those of the same name in ``mivaa``."""
+
 CLOSE_TO_AUTH = """\
 do $mivaa$ begin
   if exists (select from pg_catalog.pg_roles where rolname = 'supabase_auth_admin')
   then revoke usage on schema mivaa from supabase_auth_admin; end if; end $mivaa$"""
 
 
+def create_aliases() -> Operation:
+    """Create the aliases where we may create in ``auth`` and nothing of the name is there.
+
+    Where the platform owns that schema, applications call the functions in ``mivaa``.
+    """
+    body = "\n".join(create_alias(signature, type_) for signature, type_ in ALIASES.items())
+    aliases = ({"kind": "alias", "name": f"auth.{signature}"} for signature in ALIASES)
+    return Operation((block(body),), tuple(aliases))
+
+
+def create_alias(signature: str, type_: str) -> str:
+    call = re.sub(r"(\w+) [\w ]+", r"\1", signature)
+    name = f"auth.{signature}"
+    create = f"""\
+create function {name} returns {type_}
+language sql stable parallel safe security invoker set search_path = pg_catalog, pg_temp
+return mivaa.{call};
+comment on function {name} is {literal(f"Alias of mivaa.{signature}.")};
+revoke all on function {name} from {EVERY_API_GRANTEE};
+{record("function", name)}"""
+    bare = re.sub(r"\w+ (\w+)", r"\1", signature)
+    absent = f"to_regprocedure({literal(f'auth.{bare}')}) is null"
+    # Split in two: a plpgsql condition looks names up in auth even where that schema is closed.
+    return when("has_schema_privilege('auth', 'create')", when(absent, create))
+
+
+def drop_aliases() -> str:
+    """Drop the aliases that the chain created."""
+    names = [f"auth.{signature}" for signature in reversed(ALIASES)]
+    return block("\n".join(undo("function", n, f"drop function {n};") for n in names))
+
+
 def upgrade() -> None:
-    begin_phase(PHASE)
-    create_functions(*FUNCTIONS)
-    run(*SQL.statements("grants.sql"), *SQL.statements("comments.sql"))
-    create_auth_aliases(ALIASES)
-    complete_phase(PHASE, rollback_of(__file__, "0003"))
+    run(begin_phase(PHASE), create_functions(*FUNCTIONS))
+    run(SQL.run_list("grants.sql"), SQL.run_list("comments.sql"))
+    run(create_aliases(), complete_phase(PHASE, rollback_of(__file__, "0003")))
 
 
 def downgrade() -> None:
-    roll_back_phase(PHASE)
-    drop_auth_aliases(ALIASES)
-    drop_functions(*FUNCTIONS)
-    run(CLOSE_TO_AUTH)
+    run(roll_back_phase(PHASE), drop_aliases(), drop_functions(*FUNCTIONS), CLOSE_TO_AUTH)

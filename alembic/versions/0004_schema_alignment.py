@@ -17,35 +17,35 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from mivaa_schema.operations import (
-    Check,
-    ForeignKey,
     FrozenSQL,
-    IndexDefinition,
-    adopt_check,
-    adopt_foreign_key,
+    Operation,
+    adopt_constraint,
     adopt_index,
-    adopt_not_null,
     adopt_table,
     analyze,
     begin_phase,
     complete_phase,
+    create_functions,
     create_triggers,
     drop_functions,
-    drop_triggers,
-    fill_chunk_workspaces,
-    in_one_message,
-    lock_incomplete_tables,
+    drop_on_tables,
+    foreign_key,
+    index,
     locked,
+    not_null,
+    one_message,
+    one_of,
     release_constraint,
     release_index,
     release_table,
-    replace_functions,
     resumable,
     roll_back_phase,
     rollback_of,
     run,
     validate,
 )
+from mivaa_schema.operations.records import recorded
+from mivaa_schema.operations.tables import fill, lock_incomplete_tables
 
 revision = "0004"
 down_revision = "0003"
@@ -85,154 +85,131 @@ WORKSPACE_TABLES = ("documents", "document_chunks", "pdf_documents", "processed_
 
 ALL_TABLES = (*MEMBER_TABLES, *(f"public.{table}" for table in WORKSPACE_TABLES))
 
-COLUMNS = {
-    "public.pdf_documents": (
-        "workspace_id",
-        "user_id",
-        "filename",
-        "storage_path",
-        "content_hash",
-        "page_count",
-        "file_size",
-        "status",
-        "error_message",
-        "metadata",
-        "created_at",
-        "updated_at",
-    ),
-    "public.processed_documents": (
-        "workspace_id",
-        "user_id",
-        "pdf_document_id",
-        "document_id",
-        "content",
-        "markdown",
-        "processing_started_at",
-        "processing_completed_at",
-        "status",
-        "error_message",
-        "metadata",
-        "created_at",
-        "updated_at",
-    ),
-}
-
 WORKSPACE_KEYS = tuple(
-    IndexDefinition(
-        f"{table}_workspace_id_id_key", f"public.{table}", ("workspace_id", "id"), unique=True
-    )
+    index(f"{table}_workspace_id_id_key", f"public.{table}", ["workspace_id", "id"], unique=True)
     for table in WORKSPACE_TABLES
 )
-ONE_MEMBERSHIP = IndexDefinition(
+ONE_MEMBERSHIP = index(
     "workspace_members_workspace_id_user_id_key",
     "public.workspace_members",
-    ("workspace_id", "user_id"),
+    ["workspace_id", "user_id"],
     unique=True,
 )
 FOREIGN_KEYS = (
-    ForeignKey(
+    foreign_key(
         "workspaces_created_by_fkey",
         "public.workspaces",
-        ("created_by",),
+        ["created_by"],
         "auth.users",
-        ("id",),
-        "on delete set null",
+        ["id"],
+        on_delete="set null",
     ),
-    ForeignKey(
+    foreign_key(
         "workspace_members_workspace_id_fkey",
         "public.workspace_members",
-        ("workspace_id",),
+        ["workspace_id"],
         "public.workspaces",
-        ("id",),
-        "on delete cascade",
+        ["id"],
+        on_delete="cascade",
     ),
     # A membership without its user would be nobody's.
-    ForeignKey(
+    foreign_key(
         "workspace_members_user_id_fkey",
         "public.workspace_members",
-        ("user_id",),
+        ["user_id"],
         "auth.users",
-        ("id",),
-        "on delete cascade",
+        ["id"],
+        on_delete="cascade",
     ),
     *(
-        ForeignKey(
+        foreign_key(
             f"{table}_workspace_id_fkey",
             f"public.{table}",
-            ("workspace_id",),
+            ["workspace_id"],
             "public.workspaces",
-            ("id",),
-            "on delete cascade",
+            ["id"],
+            on_delete="cascade",
         )
         for table in WORKSPACE_TABLES
     ),
     *(
-        ForeignKey(
+        foreign_key(
             f"{table}_user_id_fkey",
             f"public.{table}",
-            ("user_id",),
+            ["user_id"],
             "auth.users",
-            ("id",),
-            "on delete set null",
+            ["id"],
+            on_delete="set null",
         )
         for table in ("documents", "pdf_documents", "processed_documents")
     ),
-    ForeignKey(
+    foreign_key(
         "document_chunks_workspace_id_document_id_fkey",
         "public.document_chunks",
-        ("workspace_id", "document_id"),
+        ["workspace_id", "document_id"],
         "public.documents",
-        ("workspace_id", "id"),
-        "on delete cascade on update cascade",
+        ["workspace_id", "id"],
+        on_delete="cascade",
+        on_update="cascade",
     ),
-    ForeignKey(
+    foreign_key(
         "processed_documents_workspace_id_pdf_document_id_fkey",
         "public.processed_documents",
-        ("workspace_id", "pdf_document_id"),
+        ["workspace_id", "pdf_document_id"],
         "public.pdf_documents",
-        ("workspace_id", "id"),
-        "on delete set null (pdf_document_id) on update cascade deferrable",
+        ["workspace_id", "id"],
+        on_delete="set null (pdf_document_id)",
+        on_update="cascade",
+        deferrable=True,
     ),
-    ForeignKey(
+    foreign_key(
         "processed_documents_workspace_id_document_id_fkey",
         "public.processed_documents",
-        ("workspace_id", "document_id"),
+        ["workspace_id", "document_id"],
         "public.documents",
-        ("workspace_id", "id"),
-        "on delete set null (document_id) on update cascade deferrable",
+        ["workspace_id", "id"],
+        on_delete="set null (document_id)",
+        on_update="cascade",
+        deferrable=True,
     ),
 )
 CHECKS = (
-    Check(
+    one_of(
         "workspace_members_role_check",
         "public.workspace_members",
-        "role in ('owner', 'admin', 'editor', 'viewer', 'member')",
+        "role",
+        ("owner", "admin", "editor", "viewer", "member"),
     ),
-    Check(
+    one_of(
         "workspace_members_status_check",
         "public.workspace_members",
-        "status in ('active', 'invited', 'suspended', 'removed')",
+        "status",
+        ("active", "invited", "suspended", "removed"),
     ),
-    Check(
+    one_of(
         "documents_status_check",
         "public.documents",
-        "status in ('draft', 'active', 'published', 'archived', 'deleted')",
+        "status",
+        ("draft", "active", "published", "archived", "deleted"),
     ),
-    Check(
+    one_of(
         "pdf_documents_status_check",
         "public.pdf_documents",
-        "status in ('pending', 'processing', 'completed', 'failed')",
+        "status",
+        ("pending", "processing", "completed", "failed"),
     ),
-    Check(
+    one_of(
         "processed_documents_status_check",
         "public.processed_documents",
-        "status in ('pending', 'processing', 'completed', 'failed')",
+        "status",
+        ("pending", "processing", "completed", "failed"),
     ),
 )
 WORKSPACE_PRESENT = tuple(
-    Check(f"{table}_workspace_id_check", f"public.{table}", "workspace_id is not null")
+    not_null(f"{table}_workspace_id_check", f"public.{table}", "workspace_id")
     for table in WORKSPACE_TABLES
 )
+CONSTRAINTS = (*FOREIGN_KEYS, *CHECKS, *WORKSPACE_PRESENT)
 
 
 def column(name: str, type_: sa.types.TypeEngine[object], comment: str) -> sa.Column[object]:
@@ -291,37 +268,9 @@ def last_columns() -> tuple[sa.Column[object], ...]:
     )
 
 
-def upgrade() -> None:
-    begin_phase(PHASE)
-    replace_functions(*FUNCTIONS)
-    with in_one_message():
-        lock_incomplete_tables(COLUMNS)
-        adopt_extraction_tables()
-    with resumable(revision):
-        with locked(*ALL_TABLES, mode="share row exclusive"):
-            create_triggers(*RULES)
-        fill_chunk_workspaces()
-        for index in (*WORKSPACE_KEYS, ONE_MEMBERSHIP):
-            adopt_index(index)
-        # Each in a transaction of its own: the next one waits for its table with nothing held.
-        for key in FOREIGN_KEYS:
-            adopt_foreign_key(key)
-        for check in CHECKS:
-            adopt_check(check)
-        for check in WORKSPACE_PRESENT:
-            adopt_not_null(check, "workspace_id")
-        for constraint in (*FOREIGN_KEYS, *CHECKS, *WORKSPACE_PRESENT):
-            validate(constraint)
-        analyze("public.workspace_members", *(f"public.{table}" for table in WORKSPACE_TABLES))
-    complete_phase(PHASE, rollback_of(__file__, "0004"))
-    with locked(*ALL_TABLES, mode="share row exclusive"):
-        create_triggers(*UPDATED_AT)
-        run(*SQL.statements("comments.sql"))
-
-
-def adopt_extraction_tables() -> None:
-    adopt_table(
-        "public.pdf_documents",
+EXTRACTION_TABLES = {
+    "public.pdf_documents": (
+        "PDF files that were uploaded, before and after extraction.",
         *first_columns(),
         column("user_id", sa.Uuid(), "User who uploaded the file."),
         sa.Column(
@@ -335,10 +284,9 @@ def adopt_extraction_tables() -> None:
         column("page_count", sa.Integer(), "Number of pages."),
         column("file_size", sa.BigInteger(), "Size in bytes."),
         *last_columns(),
-        comment="PDF files that were uploaded, before and after extraction.",
-    )
-    adopt_table(
-        "public.processed_documents",
+    ),
+    "public.processed_documents": (
+        "Results of extraction, between a PDF file and the document made of it.",
         *first_columns(),
         column("user_id", sa.Uuid(), "User who asked for the extraction."),
         column("pdf_document_id", sa.Uuid(), "PDF that was read."),
@@ -348,18 +296,57 @@ def adopt_extraction_tables() -> None:
         column("processing_started_at", sa.DateTime(timezone=True), "When the extraction started."),
         column("processing_completed_at", sa.DateTime(timezone=True), "When the extraction ended."),
         *last_columns(),
-        comment="Results of extraction, between a PDF file and the document made of it.",
+    ),
+}
+"""What a table holds, and its columns, by its qualified name."""
+
+
+def fill_chunk_workspaces() -> Operation:
+    """Give chunks the workspace of their document, where the chain added the column.
+
+    A value in a column that was there before is never changed, not even a null: the platform's own
+    triggers fire, but ours comes last, and under the setting ``mivaa.filling`` it puts back
+    everything but the workspace.
+    """
+    return fill(
+        "public.document_chunks",
+        "update public.document_chunks c set workspace_id = d.workspace_id\n"
+        "      from batch b join public.documents d on d.id = b.document_id\n"
+        "      where c.id = b.id and c.workspace_id is null and d.workspace_id is not null",
+        batch_columns="t.id, t.document_id",
+        when_=recorded("column", "public.document_chunks.workspace_id"),
     )
 
 
+def upgrade() -> None:
+    run(begin_phase(PHASE), create_functions(*FUNCTIONS, again=True))
+    with one_message() as batch:
+        names = {
+            table: [column.name for column in columns if not column.primary_key]
+            for table, (_, *columns) in EXTRACTION_TABLES.items()
+        }
+        batch.run(lock_incomplete_tables(names))
+        for table, (comment, *columns) in EXTRACTION_TABLES.items():
+            batch.run(adopt_table(table, *columns, comment=comment))
+    with resumable(revision):
+        with locked(*ALL_TABLES, mode="share row exclusive") as batch:
+            batch.run(create_triggers(*RULES))
+        run(fill_chunk_workspaces())
+        run(*(adopt_index(key) for key in (*WORKSPACE_KEYS, ONE_MEMBERSHIP)))
+        # Each in a transaction of its own: the next one waits for its table with nothing held.
+        run(*(adopt_constraint(constraint) for constraint in CONSTRAINTS))
+        run(*(validate(constraint) for constraint in CONSTRAINTS))
+        run(analyze("public.workspace_members", *(f"public.{table}" for table in WORKSPACE_TABLES)))
+    run(complete_phase(PHASE, rollback_of(__file__, "0004")))
+    with locked(*ALL_TABLES, mode="share row exclusive") as batch:
+        batch.run(create_triggers(*UPDATED_AT), SQL.run_list("comments.sql"))
+
+
 def downgrade() -> None:
-    with locked(*ALL_TABLES):
-        roll_back_phase(PHASE)
-        for constraint in reversed((*FOREIGN_KEYS, *CHECKS, *WORKSPACE_PRESENT)):
-            release_constraint(constraint)
-        for index in reversed((*WORKSPACE_KEYS, ONE_MEMBERSHIP)):
-            release_index(index)
-        drop_triggers(*RULES, *UPDATED_AT)
-        drop_functions(*FUNCTIONS)
-        for table in reversed(COLUMNS):
-            release_table(table, *COLUMNS[table])
+    with locked(*ALL_TABLES) as batch:
+        batch.run(roll_back_phase(PHASE))
+        batch.run(*(release_constraint(constraint) for constraint in reversed(CONSTRAINTS)))
+        batch.run(*(release_index(key) for key in reversed((*WORKSPACE_KEYS, ONE_MEMBERSHIP))))
+        batch.run(drop_on_tables(*RULES, *UPDATED_AT), drop_functions(*FUNCTIONS))
+        for table in reversed(EXTRACTION_TABLES):
+            batch.run(release_table(table, *SQL.columns(table)))

@@ -14,14 +14,15 @@ Revises: 0004
 """
 
 from mivaa_schema.operations import (
-    IndexDefinition,
     adopt_index,
     analyze,
     begin_phase,
+    index,
     locked,
     release_index,
     resumable,
     roll_back_phase,
+    run,
 )
 
 revision = "0005"
@@ -31,35 +32,31 @@ depends_on = None
 
 PHASE = "rls_policies"
 INDEXES = (
-    IndexDefinition(
+    index(
         "idx_workspace_members_jwt_lookup",
         "public.workspace_members",
-        ("user_id", "workspace_id", "role", "status"),
+        ["user_id", "workspace_id", "role", "status"],
     ),
-    IndexDefinition("idx_workspaces_created_by", "public.workspaces", ("created_by",)),
-    IndexDefinition(
+    index("idx_workspaces_created_by", "public.workspaces", ["created_by"]),
+    index(
         "idx_document_chunks_document_id",
         "public.document_chunks",
-        ("document_id", "chunk_index"),
+        ["document_id", "chunk_index"],
     ),
-    IndexDefinition(
-        "idx_pdf_documents_workspace_user", "public.pdf_documents", ("workspace_id", "user_id")
-    ),
-    IndexDefinition("idx_pdf_documents_user_id", "public.pdf_documents", ("user_id",)),
-    IndexDefinition(
+    index("idx_pdf_documents_workspace_user", "public.pdf_documents", ["workspace_id", "user_id"]),
+    index("idx_pdf_documents_user_id", "public.pdf_documents", ["user_id"]),
+    index(
         "idx_processed_documents_workspace_user",
         "public.processed_documents",
-        ("workspace_id", "user_id"),
+        ["workspace_id", "user_id"],
     ),
-    IndexDefinition("idx_processed_documents_user_id", "public.processed_documents", ("user_id",)),
-    IndexDefinition(
+    index("idx_processed_documents_user_id", "public.processed_documents", ["user_id"]),
+    index(
         "idx_processed_documents_pdf_document_id",
         "public.processed_documents",
-        ("pdf_document_id",),
+        ["pdf_document_id"],
     ),
-    IndexDefinition(
-        "idx_processed_documents_document_id", "public.processed_documents", ("document_id",)
-    ),
+    index("idx_processed_documents_document_id", "public.processed_documents", ["document_id"]),
 )
 TABLES = (
     "public.workspaces",
@@ -71,15 +68,11 @@ TABLES = (
 
 
 def upgrade() -> None:
-    begin_phase(PHASE)
+    run(begin_phase(PHASE))
     with resumable(revision):
-        for index in INDEXES:
-            adopt_index(index)
-        analyze(*TABLES)
+        run(*map(adopt_index, INDEXES), analyze(*TABLES))
 
 
 def downgrade() -> None:
-    with locked(*TABLES):
-        for index in reversed(INDEXES):
-            release_index(index)
-        roll_back_phase(PHASE)
+    with locked(*TABLES) as batch:
+        batch.run(*map(release_index, reversed(INDEXES)), roll_back_phase(PHASE))

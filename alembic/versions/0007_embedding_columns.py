@@ -17,21 +17,21 @@ import sqlalchemy as sa
 from pgvector.sqlalchemy import VECTOR
 
 from mivaa_schema.operations import (
-    Check,
     FrozenSQL,
-    IndexDefinition,
-    adopt_check,
     adopt_columns,
+    adopt_constraint,
     adopt_index,
     begin_phase,
+    create_functions,
     create_triggers,
     drop_functions,
-    drop_triggers,
+    drop_on_tables,
+    index,
     locked,
+    one_of,
     release_columns,
     release_constraint,
     release_index,
-    replace_functions,
     restore_column_storage,
     resumable,
     roll_back_phase,
@@ -59,10 +59,11 @@ TRIGGERS = tuple(
     for task in ("embedding_reset", "embedding_completed", "updated_at_kept")
 )
 CHECKS = tuple(
-    Check(
+    one_of(
         f"{table.partition('.')[2]}_embedding_migration_status_check",
         table,
-        "embedding_migration_status in ('pending', 'completed', 'failed', 'skipped')",
+        "embedding_migration_status",
+        ("pending", "completed", "failed", "skipped"),
     )
     for table in TABLES
 )
@@ -70,80 +71,65 @@ CHECKS = tuple(
 # workspace of 5,000 rows among 100,000 stays below .99, whatever the search does later.
 INDEXES = (
     # On the column itself, so that a plain ORDER BY embedding_v2 <=> $1 uses it.
-    IndexDefinition(
+    index(
         "idx_documents_embedding_v2_cosine",
         "public.documents",
-        ("embedding_v2 vector_cosine_ops",),
-        using="hnsw",
-        options={"ef_construction": "128"},
+        ["embedding_v2"],
+        postgresql_using="hnsw",
+        postgresql_with={"ef_construction": 128},
+        postgresql_ops={"embedding_v2": "vector_cosine_ops"},
     ),
     # Chunks are many: half precision takes half the space and finds the same.
-    IndexDefinition(
+    index(
         "idx_document_chunks_embedding_v2_cosine",
         "public.document_chunks",
-        ("(embedding_v2::halfvec(768)) halfvec_cosine_ops",),
-        using="hnsw",
-        options={"ef_construction": "128"},
+        [sa.text("(embedding_v2::halfvec(768)) halfvec_cosine_ops")],
+        postgresql_using="hnsw",
+        postgresql_with={"ef_construction": 128},
     ),
 )
 COLUMNS = (
-    "embedding_v2",
-    "embedding_model",
-    "embedding_migration_status",
-    "embedding_migrated_at",
+    sa.Column("embedding_v2", VECTOR(768), comment="Embedding, 768 dimensions."),
+    sa.Column(
+        "embedding_model",
+        sa.Text(),
+        comment="Model that made embedding_v2; null where nobody recorded it.",
+        info={"room": 100},
+    ),
+    sa.Column(
+        "embedding_migration_status",
+        sa.Text(),
+        nullable=False,
+        server_default="pending",
+        comment="State of embedding_v2: pending, completed, failed or skipped.",
+        info={"room": 20},
+    ),
+    sa.Column(
+        "embedding_migrated_at",
+        sa.DateTime(timezone=True),
+        comment="When embedding_v2 was written.",
+    ),
 )
 
 
-def columns() -> tuple[sa.Column[object], ...]:
-    return (
-        sa.Column("embedding_v2", VECTOR(768), comment="Embedding, 768 dimensions."),
-        sa.Column(
-            "embedding_model",
-            sa.Text(),
-            comment="Model that made embedding_v2; null where nobody recorded it.",
-        ),
-        sa.Column(
-            "embedding_migration_status",
-            sa.Text(),
-            nullable=False,
-            server_default="pending",
-            comment="State of embedding_v2: pending, completed, failed or skipped.",
-        ),
-        sa.Column(
-            "embedding_migrated_at",
-            sa.DateTime(timezone=True),
-            comment="When embedding_v2 was written.",
-        ),
-    )
-
-
 def upgrade() -> None:
-    begin_phase(PHASE)
-    replace_functions(*FUNCTIONS)
-    with locked(*TABLES):
+    run(begin_phase(PHASE), create_functions(*FUNCTIONS, again=True))
+    with locked(*TABLES) as batch:
         for table in TABLES:
-            adopt_columns(table, *columns())
-            set_column_storage(table, "embedding_v2", "plain")
-        create_triggers(*TRIGGERS)
-        run(*SQL.statements("comments.sql"))
+            batch.run(adopt_columns(table, *COLUMNS))
+            batch.run(set_column_storage(table, "embedding_v2", "plain"))
+        batch.run(create_triggers(*TRIGGERS), SQL.run_list("comments.sql"))
     with resumable(revision):
-        for check in CHECKS:
-            adopt_check(check)
-        for check in CHECKS:
-            validate(check)
-        for index in INDEXES:
-            adopt_index(index)
+        run(*map(adopt_constraint, CHECKS), *map(validate, CHECKS))
+        run(*map(adopt_index, INDEXES))
 
 
 def downgrade() -> None:
-    with locked(*TABLES):
-        for index in reversed(INDEXES):
-            release_index(index)
-        for check in reversed(CHECKS):
-            release_constraint(check)
-        drop_triggers(*TRIGGERS)
-        drop_functions(*FUNCTIONS)
+    with locked(*TABLES) as batch:
+        batch.run(*map(release_index, reversed(INDEXES)))
+        batch.run(*map(release_constraint, reversed(CHECKS)))
+        batch.run(drop_on_tables(*TRIGGERS), drop_functions(*FUNCTIONS))
         for table in reversed(TABLES):
-            restore_column_storage(table, "embedding_v2")
-            release_columns(table, *COLUMNS)
-        roll_back_phase(PHASE)
+            batch.run(restore_column_storage(table, "embedding_v2"))
+            batch.run(release_columns(table, *SQL.columns(table)))
+        batch.run(roll_back_phase(PHASE))

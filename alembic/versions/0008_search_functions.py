@@ -42,11 +42,9 @@ FUNCTIONS = (
 
 
 def upgrade() -> None:
-    create_functions(*FUNCTIONS)
-    run(*SQL.statements("comments.sql"), *SQL.statements("grants.sql"))
-    complete_phase(PHASE, rollback_of(__file__, "0008", "0007"))
+    run(create_functions(*FUNCTIONS), SQL.run_list("comments.sql"), SQL.run_list("grants.sql"))
+    run(complete_phase(PHASE, rollback_of(__file__, "0008", "0007")))
 
 
 def downgrade() -> None:
-    reopen_phase(PHASE)
-    drop_functions(*FUNCTIONS)
+    run(reopen_phase(PHASE), drop_functions(*FUNCTIONS))

@@ -12,16 +12,19 @@ Revision ID: 0009
 Revises: 0008
 """
 
+import sqlalchemy as sa
+
 from mivaa_schema.operations import (
-    IndexDefinition,
     adopt_index,
     analyze,
     begin_phase,
+    index,
     locked,
     release_index,
     reset_table_options,
     resumable,
     roll_back_phase,
+    run,
     set_table_options,
 )
 
@@ -32,21 +35,21 @@ depends_on = None
 
 PHASE = "performance_optimization"
 INDEXES = (
-    IndexDefinition(
+    index(
         "idx_documents_workspace_created",
         "public.documents",
-        ("workspace_id", "created_at desc"),
+        ["workspace_id", sa.text("created_at DESC")],
     ),
-    IndexDefinition(
+    index(
         "idx_documents_workspace_updated",
         "public.documents",
-        ("workspace_id", "updated_at desc"),
+        ["workspace_id", sa.text("updated_at DESC")],
     ),
-    IndexDefinition(
+    index(
         "idx_documents_user_created",
         "public.documents",
-        ("user_id", "created_at desc"),
-        where="user_id is not null",
+        ["user_id", sa.text("created_at DESC")],
+        postgresql_where="user_id is not null",
     ),
 )
 OPTIONS = {
@@ -56,19 +59,14 @@ OPTIONS = {
 
 
 def upgrade() -> None:
-    begin_phase(PHASE)
-    for table, options in OPTIONS.items():
-        set_table_options(table, options)
+    run(begin_phase(PHASE))
+    run(*(set_table_options(table, options) for table, options in OPTIONS.items()))
     with resumable(revision):
-        for index in INDEXES:
-            adopt_index(index)
-        analyze(*OPTIONS)
+        run(*map(adopt_index, INDEXES), analyze(*OPTIONS))
 
 
 def downgrade() -> None:
-    with locked(*OPTIONS):
-        for index in reversed(INDEXES):
-            release_index(index)
-        for table, options in OPTIONS.items():
-            reset_table_options(table, tuple(options))
-        roll_back_phase(PHASE)
+    with locked(*OPTIONS) as batch:
+        batch.run(*map(release_index, reversed(INDEXES)))
+        batch.run(*(reset_table_options(table, tuple(given)) for table, given in OPTIONS.items()))
+        batch.run(roll_back_phase(PHASE))

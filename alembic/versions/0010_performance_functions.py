@@ -45,11 +45,9 @@ FUNCTIONS = (
 
 
 def upgrade() -> None:
-    create_functions(*FUNCTIONS)
-    run(*SQL.statements("grants.sql"), *SQL.statements("comments.sql"))
-    complete_phase(PHASE, rollback_of(__file__, "0010", "0009"))
+    run(create_functions(*FUNCTIONS), SQL.run_list("grants.sql"), SQL.run_list("comments.sql"))
+    run(complete_phase(PHASE, rollback_of(__file__, "0010", "0009")))
 
 
 def downgrade() -> None:
-    reopen_phase(PHASE)
-    drop_functions(*FUNCTIONS)
+    run(reopen_phase(PHASE), drop_functions(*FUNCTIONS))

@@ -48,11 +48,9 @@ FUNCTIONS = (
 
 
 def upgrade() -> None:
-    begin_phase(PHASE)
-    create_functions(*FUNCTIONS)
-    run(*SQL.statements("grants.sql"), *SQL.statements("comments.sql"))
+    run(begin_phase(PHASE), create_functions(*FUNCTIONS))
+    run(SQL.run_list("grants.sql"), SQL.run_list("comments.sql"))
 
 
 def downgrade() -> None:
-    drop_functions(*FUNCTIONS)
-    roll_back_phase(PHASE)
+    run(drop_functions(*FUNCTIONS), roll_back_phase(PHASE))

@@ -1,126 +1,203 @@
-"""Who may call and see what: aliases in schema auth, the rules of the membership tables, grants."""
+"""Properties of tables that were there before us: changed with the former state kept, restored."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
-from alembic import op
-from alembic_utils.pg_policy import PGPolicy
-
-from mivaa_schema.operations.entities import creation
-from mivaa_schema.operations.ledger import record, recorded, undo
-from mivaa_schema.operations.properties import (
-    closing,
-    enabling_row_security,
-    restore_grants,
-    restore_row_security,
+from mivaa_schema.operations.batch import Operation, lock
+from mivaa_schema.operations.records import forget, record, undo
+from mivaa_schema.operations.sql import (
+    API_ROLES,
+    EVERY_API_GRANTEE,
+    block,
+    literal,
+    qualified,
+    quote,
+    regclass,
+    when,
 )
-from mivaa_schema.operations.sql import EVERY_API_GRANTEE, block, literal, run, when
 
 
-def create_auth_aliases(aliases: Mapping[str, str]) -> None:
-    """Create functions in schema ``auth`` that call those of the same name in ``mivaa``.
+def close_table(table: str) -> Operation:
+    """Take every privilege from PUBLIC and the API roles, and switch row-level security on.
 
-    Only where we may create in ``auth`` and nothing of the name is there. Where the platform owns
-    the schema, applications call the functions in ``mivaa``.
-
-    Args:
-        aliases: Return type by signature, ``{"has_permission(permission_name text)": "boolean"}``.
+    The former state is remembered. Column privileges go with those of the table. What another role
+    than the owner has granted cannot be revoked by us; then the step is refused rather than left
+    half closed.
     """
-    run(block("\n".join(_create_alias(signature, type_) for signature, type_ in aliases.items())))
+    return Operation((block(closing(table)), block(enabling_row_security(table))))
 
 
-def drop_auth_aliases(aliases: Iterable[str]) -> None:
-    """Drop the functions that :func:`create_auth_aliases` created."""
-    run(
-        block(
-            "\n".join(
-                undo("function", f"auth.{signature}", f"drop function auth.{signature};")
-                for signature in reversed(list(aliases))
-            )
-        )
+def reopen_table(table: str) -> Operation:
+    """Give a table the privileges and the row-level security that it had."""
+    off = f"alter table {qualified(table)} disable row level security;"
+    return Operation((block(undo("row_security", table, off)), _restore_grants(table)))
+
+
+def enabling_row_security(table: str) -> str:
+    """Switch row-level security on, for a block, and remember whether it was off."""
+    off = f"(select not relrowsecurity from pg_catalog.pg_class where oid = {regclass(table)})"
+    enable = f"alter table {qualified(table)} enable row level security;\n" + record(
+        "row_security", table, "'off'"
+    )
+    return when(off, enable)
+
+
+def closing(table: str) -> str:
+    """Take every privilege from PUBLIC and the API roles, for a block."""
+    columns = (
+        "(select jsonb_object_agg(attname, attacl::text) from pg_catalog.pg_attribute"
+        f" where attrelid = {regclass(table)} and attacl is not null)"
+    )
+    remember = (
+        "(select jsonb_build_object('relation', relacl::text, 'columns', " + columns + ")::text"
+        f" from pg_catalog.pg_class where oid = {regclass(table)})"
+    )
+    roles = ", ".join(map(literal, API_ROLES))
+    left = (
+        "exists (select from pg_catalog.pg_class c, aclexplode(c.relacl) a"
+        f" where c.oid = {regclass(table)} and a.grantee <> c.relowner"
+        f" and (a.grantee = 0 or pg_get_userbyid(a.grantee)"
+        f" in ({roles})))"
+    )
+    message = f"API roles keep privileges on {table} that its owner did not grant"
+    refuse = (
+        f"raise exception '%', {literal(message)}\n"
+        "  using errcode = 'insufficient_privilege',\n"
+        "        hint = 'Revoke them as the role that granted them, then start again.';"
+    )
+    return (
+        record("acl", table, remember)
+        + f"\nrevoke all on {qualified(table)} from {EVERY_API_GRANTEE};\n"
+        + when(left, refuse)
     )
 
 
-def grant_auth_aliases(aliases: Iterable[str], roles: str) -> None:
-    """Let roles execute those aliases that the chain created."""
-    run(block("\n".join(_on_alias(alias, "grant", f"to {roles}") for alias in aliases)))
+def _restore_grants(table: str) -> str:
+    """Give a table the privileges that it had, granted in the order that they had.
+
+    The order of an access control list shows in a dump, and a privilege is appended when it is
+    granted; so everything is revoked first, the owner's own entry too.
+    """
+    name, oid = qualified(table), regclass(table)
+    shown = name.replace("'", "''").replace("%", "%%")
+    body = f"""\
+select former::jsonb into v_former from mivaa.ledger
+where kind = 'acl' and object_name = {literal(table)};
+if found then
+  for v_grant in
+    select pg_get_userbyid(a.grantee) as grantee
+    from (
+      select relacl as acl from pg_catalog.pg_class where oid = {oid}
+      union all
+      select attacl from pg_catalog.pg_attribute where attrelid = {oid}
+    ) s, aclexplode(s.acl) a
+    where a.grantee <> 0 group by a.grantee
+  loop
+    execute format('revoke all on {shown} from %I', v_grant.grantee);
+  end loop;
+  revoke all on {name} from public;
+  for v_grant in
+    select a.item, a.grantee, a.is_grantable, string_agg(a.privilege_type, ', ') as privileges
+    from (
+      select i.item, e.* from unnest(coalesce(
+        (v_former ->> 'relation')::aclitem[],
+        (select acldefault('r', relowner) from pg_catalog.pg_class
+         where oid = {oid})
+      )) with ordinality i (acl, item), aclexplode(array[i.acl]) e
+    ) a group by a.item, a.grantee, a.is_grantable order by a.item, a.is_grantable
+  loop
+    execute format('grant %s on {shown} to %s%s', v_grant.privileges,
+      case v_grant.grantee when 0 then 'public'
+        else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
+      case when v_grant.is_grantable then ' with grant option' else '' end);
+  end loop;
+  for v_grant in
+    select c.key as attname, i.item, e.grantee, e.is_grantable,
+      string_agg(e.privilege_type, ', ') as privileges
+    from jsonb_each_text(coalesce(nullif(v_former -> 'columns', 'null'), '{{}}')) c,
+      unnest(c.value::aclitem[]) with ordinality i (acl, item), aclexplode(array[i.acl]) e
+    group by c.key, i.item, e.grantee, e.is_grantable order by c.key, i.item, e.is_grantable
+  loop
+    execute format('grant %s (%I) on {shown} to %s%s',
+      replace(v_grant.privileges, ', ', format(' (%I), ', v_grant.attname)), v_grant.attname,
+      case v_grant.grantee when 0 then 'public'
+        else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
+      case when v_grant.is_grantable then ' with grant option' else '' end);
+  end loop;
+  {forget("acl", table)}
+end if;"""
+    return block(body, declare="v_former jsonb;\nv_grant record;")
 
 
-def revoke_auth_aliases(aliases: Iterable[str], roles: str) -> None:
-    """Take back what :func:`grant_auth_aliases` gave."""
-    run(block("\n".join(_on_alias(alias, "revoke", f"from {roles}") for alias in aliases)))
+def set_column_storage(table: str, column: str, storage: str) -> Operation:
+    """Set how a column is stored from now on, and remember how it was.
 
-
-def adopt_rules(
-    table: str, policies: Iterable[PGPolicy], extras: Iterable[str], *, rests_on_it: bool = False
-) -> None:
-    """Put our rules on a table: nothing but them decides from then on who sees and writes it.
-
-    Privileges are taken from everybody, row-level security is switched on, policies are created
-    and privileges granted, all in one block; the table is to be locked before.
+    Rows that are there stay as they are; only what is written later follows.
 
     Args:
         table: Qualified name.
-        policies: Policies to create.
-        extras: Grants and comments that belong to them.
-        rests_on_it: Every permission rests on this table. The platform may manage it under rules
-            of its own, so its own table is left alone unless the run says
-            ``-x lock_members=yes``; one that the chain created gets our rules in any case.
+        column: Name.
+        storage: ``plain``, ``external``, ``extended`` or ``main``.
     """
-    rules = [
-        closing(table),
-        enabling_row_security(table),
-        *(creation(policy) + ";" for policy in policies),
-        *(statement + ";" for statement in extras),
-        record("rules", table),
-    ]
-    text = "\n".join(rules)
-    if rests_on_it:
-        lock = str(bool(op.get_context().opts.get("mivaa_lock_members"))).lower()
-        text = when(f"{recorded('table', table)} or {lock}", text)
-    run(block(text))
+    where = f"attrelid = {regclass(table)} and attname = {literal(column)}"
+    letter = {"plain": "p", "external": "e", "extended": "x", "main": "m"}[storage]
+    former = f"(select attstorage::text from pg_catalog.pg_attribute where {where})"
+    change = (
+        record("storage", f"{table}.{column}", former)
+        + f"\nalter table {qualified(table)} alter column {quote(column)} set storage {storage};"
+    )
+    created = {"kind": "storage", "table": table, "name": column, "storage": storage}
+    return Operation((block(when(f"{former} <> {literal(letter)}", change)),), (created,))
 
 
-def release_rules(table: str, policies: Iterable[PGPolicy]) -> None:
-    """Take our rules off again where they were put on, and give back the former privileges."""
-    drop = "\n".join(f"drop policy {p.signature} on {p.on_entity};" for p in policies)
-    revoke = f"revoke all on {table} from {EVERY_API_GRANTEE};"
-    run(block(undo("rules", table, f"{drop}\n{revoke}")))
-    restore_row_security(table)
-    restore_grants(table)
+def restore_column_storage(table: str, column: str) -> Operation:
+    """Set back how a column is stored; nothing to do where the column itself goes."""
+    object_name = f"{table}.{column}"
+    alter = f"alter table {qualified(table)} alter column {quote(column)} set storage "
+    body = f"""\
+select case former when 'p' then 'plain' when 'e' then 'external' when 'm' then 'main'
+  else 'extended' end into v_storage
+from mivaa.ledger where kind = 'storage' and object_name = {literal(object_name)};
+if found then
+  execute {literal(alter)} || v_storage;
+  {forget("storage", object_name)}
+end if;"""
+    dropped = {"kind": "storage", "table": table, "name": column}
+    return Operation((block(body, declare="v_storage text;"),), drops=(dropped,))
 
 
-def revocations(grants: Iterable[str]) -> list[str]:
-    """The statements that take grants back, last one first."""
-    return [
-        re.sub(r"(?s)\bto\s+([\w\s,]+)$", r"from \1", re.sub(r"\Agrant\b", "revoke", grant))
-        for grant in reversed(list(grants))
-    ]
+def set_table_options(table: str, options: Mapping[str, str]) -> Operation:
+    """Set storage parameters of a table that nobody has set, and remember which."""
+    sent = []
+    for name, value in options.items():
+        change = "\n".join(
+            (
+                f"perform {lock(table, mode='share update exclusive')};",
+                f"alter table {qualified(table)} set ({name} = {value});",
+                record("option", f"{table}.{name}"),
+            )
+        )
+        sent.append(block(when("not " + _has_option(table, name), change)))
+    created = (
+        {"kind": "option", "table": table, "name": name, "value": value}
+        for name, value in options.items()
+    )
+    return Operation(tuple(sent), tuple(created))
 
 
-def about(table: str, statements: Iterable[str]) -> list[str]:
-    """Those of the statements that name the table."""
-    return [s for s in statements if re.search(rf"\bon (table )?{re.escape(table)}\b", s)]
+def reset_table_options(table: str, options: Sequence[str]) -> Operation:
+    """Reset those storage parameters that the chain set."""
+    sent = (
+        block(undo("option", f"{table}.{name}", f"alter table {qualified(table)} reset ({name});"))
+        for name in options
+    )
+    dropped = ({"kind": "option", "table": table, "name": name} for name in options)
+    return Operation(tuple(sent), drops=tuple(dropped))
 
 
-def _create_alias(signature: str, type_: str) -> str:
-    call = re.sub(r"(\w+) [\w ]+", r"\1", signature)
-    name = f"auth.{signature}"
-    create = f"""\
-create function {name} returns {type_}
-language sql stable parallel safe security invoker set search_path = pg_catalog, pg_temp
-return mivaa.{call};
-comment on function {name} is {literal(f"Alias of mivaa.{signature}.")};
-revoke all on function {name} from {EVERY_API_GRANTEE};
-{record("function", name)}"""
-    bare = re.sub(r"\w+ (\w+)", r"\1", signature)
-    absent = f"to_regprocedure({literal(f'auth.{bare}')}) is null"
-    # Split in two: a plpgsql condition looks names up in auth even where that schema is closed.
-    return when("has_schema_privilege('auth', 'create')", when(absent, create))
-
-
-def _on_alias(alias: str, verb: str, whom: str) -> str:
-    name = f"auth.{alias}"
-    return when(recorded("function", name), f"{verb} execute on function {name} {whom};")
+def _has_option(table: str, name: str) -> str:
+    return (
+        "exists (select from pg_catalog.pg_class c, pg_catalog.pg_options_to_table(c.reloptions) o"
+        f" where c.oid = {regclass(table)} and o.option_name = {literal(name)})"
+    )

@@ -1,90 +1,292 @@
-"""Functions, triggers and policies: created closed, replaced, dropped."""
+"""Functions, triggers, policies, grants and comments, made from the frozen files of a revision."""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 from alembic_utils.pg_function import PGFunction
 from alembic_utils.pg_policy import PGPolicy
 from alembic_utils.pg_trigger import PGTrigger
 
-from mivaa_schema.operations.sql import EVERY_API_GRANTEE, literal, run
+from mivaa_schema import history
+from mivaa_schema.operations.batch import Operation, SchemaObject
+from mivaa_schema.operations.sql import EVERY_API_GRANTEE, literal
+
+Entity = PGFunction | PGPolicy | PGTrigger
+
+KINDS: dict[str, type[Entity]] = {
+    "functions": PGFunction,
+    "triggers": PGTrigger,
+    "policies": PGPolicy,
+}
+"""The folder is the kind; in the order in which the kinds can be created."""
+
+LISTS = {"grants.sql": "grant", "comments.sql": "comment"}
+"""Files that hold many short statements, each ended by a semicolon, and the kind of each."""
 
 
-def identity_arguments(function: PGFunction) -> str:
-    """The arguments of a function without their defaults, as DROP, GRANT and COMMENT take them."""
-    inside = function.signature.partition("(")[2].rpartition(")")[0]
-    arguments, depth, current = [], 0, ""
-    for character in inside:
-        depth += (character == "(") - (character == ")")
-        if character == "," and depth == 0:
-            arguments.append(current)
-            current = ""
-        else:
-            current += character
-    arguments.append(current)
-    return ", ".join(a.lower().partition(" default ")[0].strip() for a in arguments).strip()
+@dataclass(frozen=True)
+class SqlFile:
+    """A file that creates one function, trigger or policy.
 
-
-def qualified_function(function: PGFunction) -> str:
-    """Name and identity arguments: ``mivaa.has_permission(permission_name text)``."""
-    name = function.signature.partition("(")[0].strip()
-    return f"{function.schema}.{name}({identity_arguments(function)})"
-
-
-def create_functions(*functions: PGFunction) -> None:
-    """Create functions, in this order, executable by their owner alone until they are granted."""
-    load_vector()
-    for function in functions:
-        run(creation(function))
-        run(f"revoke all on function {qualified_function(function)} from {EVERY_API_GRANTEE}")
-
-
-def replace_functions(*functions: PGFunction) -> None:
-    """Create or replace functions; for a revision that may run again after it was cut off."""
-    load_vector()
-    for function in functions:
-        run(creation(function).replace("CREATE FUNCTION", "create or replace function", 1))
-        run(f"revoke all on function {qualified_function(function)} from {EVERY_API_GRANTEE}")
-
-
-def drop_functions(*functions: PGFunction) -> None:
-    """Drop functions, last created first; a run that was cut off may not have reached all."""
-    for function in reversed(functions):
-        run(f"drop function if exists {qualified_function(function)}")
-
-
-def create_triggers(*triggers: PGTrigger) -> None:
-    """Create triggers, or replace them where a run that was cut off has left them."""
-    for trigger in triggers:
-        run(creation(trigger).replace("CREATE TRIGGER", "create or replace trigger", 1))
-
-
-def drop_triggers(*triggers: PGTrigger) -> None:
-    """Drop triggers, last created first; a run that was cut off may not have reached all."""
-    for trigger in reversed(triggers):
-        run(f"drop trigger if exists {trigger.signature} on {trigger.on_entity}")
-
-
-def create_policies(*policies: PGPolicy) -> None:
-    """Create policies, in this order."""
-    for policy in policies:
-        run(creation(policy))
-
-
-def drop_policies(*policies: PGPolicy) -> None:
-    """Drop policies, last created first."""
-    for policy in reversed(policies):
-        run(f"drop policy {policy.signature} on {policy.on_entity}")
-
-
-def creation(entity: PGFunction | PGTrigger | PGPolicy) -> str:
-    """The statement that creates a function, a trigger or a policy."""
-    return str(entity.to_sql_statement_create()).strip()  # type: ignore[no-untyped-call]
-
-
-def load_vector() -> None:
-    """Load the vector library, whose settings a function's SET clause may name.
-
-    Until it is loaded they are unknown to the session, and only a superuser may set what is
-    unknown.
+    Attributes:
+        path: ``.../functions/mivaa.user_id.sql``; the folder is the kind.
     """
-    run(f"select {literal('[1]')}::vector")
+
+    path: Path
+
+    @cached_property
+    def text(self) -> str:
+        """The file, byte for byte."""
+        return self.path.read_text(encoding="utf-8")
+
+    @cached_property
+    def statement(self) -> str:
+        """The statement, without its semicolon."""
+        return self.text.strip().removesuffix(";")
+
+    @cached_property
+    def entity(self) -> Entity:
+        """The file as alembic-utils understands it.
+
+        Raises:
+            ValueError: If the file does not begin with ``create`` or cannot be understood.
+        """
+        if not self.text.startswith("create "):
+            message = f"{self.path}: expected a file that begins with 'create'"
+            raise ValueError(f"{message}, found {self.text[:30]!r}")
+        return KINDS[self.path.parent.name].from_sql(self.text)
+
+    @property
+    def kind(self) -> str:
+        """``function``, ``trigger`` or ``policy``."""
+        return self.path.parent.name.replace("policies", "policys").removesuffix("s")
+
+    @property
+    def name(self) -> str:
+        """What a grant or comment calls it: ``mivaa.f(name text)``, or the name on its table."""
+        if isinstance(self.entity, PGFunction):
+            return f"{self.qualified_name}({', '.join(self.arguments)})"
+        return str(self.entity.signature)
+
+    @property
+    def qualified_name(self) -> str:
+        """Schema and name of a function; the bare name of a trigger or policy."""
+        name = str(self.entity.signature).partition("(")[0].strip()
+        return f"{self.entity.schema}.{name}" if isinstance(self.entity, PGFunction) else name
+
+    @property
+    def table(self) -> str:
+        """Qualified name of the table of a trigger or policy; empty for a function."""
+        return "" if isinstance(self.entity, PGFunction) else str(self.entity.on_entity)
+
+    @property
+    def arguments(self) -> list[str]:
+        """The arguments of a function without their defaults, as DROP, GRANT and COMMENT take them.
+
+        Alembic-utils splits at each comma; one can stand in a default.
+        """
+        inside = str(self.entity.signature).partition("(")[2].rpartition(")")[0]
+        return [_without_default(argument) for argument in split_at_commas(inside)]
+
+    @property
+    def object(self) -> SchemaObject:
+        """The object as a manifest holds it."""
+        found: SchemaObject = {"kind": self.kind, "name": self.qualified_name}
+        if self.table:
+            found["table"] = self.table
+        return {**found, "file": f"{self.path.parent.name}/{self.path.name}"}
+
+
+def split_at_commas(text: str) -> list[str]:
+    """Split a list of SQL at its commas, but for those in parentheses, brackets and quotes."""
+    parts, depth, quoted = [""], 0, ""
+    for character in text:
+        if quoted:
+            quoted = "" if character == quoted else quoted
+        elif character in "'\"":
+            quoted = character
+        depth += (character in "([") - (character in ")]") if not quoted else 0
+        if character == "," and depth == 0 and not quoted:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _without_default(argument: str) -> str:
+    bare = re.split(r"\s+default\s|\s*:?=", argument, maxsplit=1, flags=re.IGNORECASE)[0]
+    return " ".join(bare.split())
+
+
+def statements(text: str) -> list[tuple[int, str]]:
+    """The statements of a list, each with the number of its line; ``--`` begins a comment.
+
+    A semicolon ends a statement only at the end of a line.
+    """
+    found: list[tuple[int, str]] = []
+    lines: list[str] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not lines and (line.lstrip().startswith("--") or not line.strip()):
+            continue
+        lines.append(line)
+        if line.rstrip().endswith(";"):
+            statement = "\n".join(lines).strip().removesuffix(";").rstrip()
+            found.append((number - len(lines) + 1, statement))
+            lines = []
+    if lines:
+        found.append((text.count("\n") + 1, "\n".join(lines).strip()))
+    return found
+
+
+def create_functions(*files: SqlFile, again: bool = False) -> Operation:
+    """Create functions, in this order, executable by their owner alone until they are granted.
+
+    Args:
+        files: Their files.
+        again: Whether a run that was interrupted may have created them already.
+    """
+    sent: list[str] = [_LOAD_VECTOR]
+    for file in files:
+        sent.append(_or_replace(file) if again else file.statement)
+        sent.append(f"revoke all on function {file.name} from {EVERY_API_GRANTEE}")
+    return Operation(tuple(sent), _objects(files))
+
+
+def replace_functions(*files: SqlFile) -> Operation:
+    """Put other bodies in the place of functions; their privileges and comments stay."""
+    return Operation((_LOAD_VECTOR, *map(_or_replace, files)), _objects(files))
+
+
+def drop_functions(*files: SqlFile) -> Operation:
+    """Drop functions, last created first; an interrupted run may not have reached all."""
+    sent = (f"drop function if exists {file.name}" for file in reversed(files))
+    return Operation(tuple(sent), drops=_objects(files))
+
+
+def create_triggers(*files: SqlFile) -> Operation:
+    """Create triggers, or replace those of the same name on the same table."""
+    return Operation(tuple(map(_or_replace, files)), _objects(files))
+
+
+def create_policies(*files: SqlFile) -> Operation:
+    """Create policies, in this order."""
+    return Operation(tuple(file.statement for file in files), _objects(files))
+
+
+def drop_on_tables(*files: SqlFile) -> Operation:
+    """Drop triggers and policies, last created first; an interrupted run may lack some."""
+    sent = (f"drop {f.kind} if exists {f.name} on {f.table}" for f in reversed(files))
+    return Operation(tuple(sent), drops=_objects(files))
+
+
+def revocation(grant: str) -> str:
+    """The statement that revokes what a GRANT gives."""
+    what, _, whom = grant.removeprefix("grant ").rpartition(" to ")
+    return f"revoke {what} from {whom}"
+
+
+class FrozenSQL:
+    """The files of one revision, in the folder that bears the name of the revision's file.
+
+    Args:
+        revision_file: ``__file__`` of a revision.
+        revision: Another revision, whose folder is wanted instead: a downgrade makes the older
+            definitions from the older revision's folder.
+    """
+
+    def __init__(self, revision_file: str, revision: str | None = None) -> None:
+        path = Path(revision_file)
+        if revision is not None:
+            (path,) = path.parent.glob(f"{revision}_*.py")
+        self.folder = path.with_suffix("")
+
+    def function(self, name: str) -> SqlFile:
+        """The function of a qualified name, for example ``mivaa.user_id``."""
+        return SqlFile(self.folder / "functions" / f"{name}.sql")
+
+    def trigger(self, name: str) -> SqlFile:
+        """The trigger of a table and a task, for example ``documents.updated_at``."""
+        return SqlFile(self.folder / "triggers" / f"{name}.sql")
+
+    def policy(self, name: str) -> SqlFile:
+        """The policy of a table and a command, for example ``documents.select``."""
+        return SqlFile(self.folder / "policies" / f"{name}.sql")
+
+    def statements(self, name: str) -> list[str]:
+        """The statements of a list such as ``grants.sql``."""
+        return [statement for _, statement in statements(self.text(name))]
+
+    def run_list(self, name: str) -> Operation:
+        """Everything that a list such as ``grants.sql`` says."""
+        return listed(name, *self.statements(name))
+
+    def text(self, name: str) -> str:
+        """The whole text of a file in the folder."""
+        return (self.folder / name).read_text(encoding="utf-8")
+
+    def object(self, kind: str, name: str, table: str = "") -> SchemaObject:
+        """An object of the revision's manifest."""
+        wanted = (kind, table, name)
+        return next(o for o in self._created() if history.key(o) == wanted)
+
+    def columns(self, table: str) -> list[str]:
+        """Names of the columns of a table that the revision's manifest has, but for the key."""
+        return [
+            o["name"]
+            for o in self._created()
+            if o["kind"] == "column" and o["table"] == table and not o.get("primary_key")
+        ]
+
+    def _created(self) -> list[dict[str, Any]]:
+        return history.manifest(self.folder)["creates"]
+
+
+def listed(name: str, *given: str) -> Operation:
+    """Statements of a list: of ``grants.sql`` or ``comments.sql``."""
+    kind = LISTS[name]
+    return Operation(given, tuple({"kind": kind, "name": statement} for statement in given))
+
+
+def revoked(*grants: str) -> Operation:
+    """Revoke grants, last one first."""
+    return Operation(
+        tuple(revocation(grant) for grant in reversed(grants)),
+        drops=tuple({"kind": "grant", "name": grant} for grant in grants),
+    )
+
+
+def _or_replace(file: SqlFile) -> str:
+    return "create or replace " + file.statement.removeprefix("create ")
+
+
+def _objects(files: tuple[SqlFile, ...]) -> tuple[SchemaObject, ...]:
+    return tuple(file.object for file in files)
+
+
+def rollback_of(revision_file: str, *revisions: str) -> str:
+    """The frozen downgrades of revisions, last one first, as one script.
+
+    Args:
+        revision_file: ``__file__`` of a revision.
+        revisions: Revisions whose ``rollback.sql`` is wanted, in the order of execution.
+    """
+    return "\n".join(
+        FrozenSQL(revision_file, revision=revision).text(history.ROLLBACK) for revision in revisions
+    )
+
+
+def sql_files(folder: Path) -> Iterator[SqlFile]:
+    """The files of a tree that create something, in the order in which the kinds can be created."""
+    for kind in KINDS:
+        yield from map(SqlFile, sorted((folder / kind).glob("*.sql")))
+
+
+# Loads the library, whose settings a function's SET clause may name. Until it is loaded they are
+# unknown to the session, and only a superuser may set what is unknown.
+_LOAD_VECTOR = f"select {literal('[1]')}::vector"

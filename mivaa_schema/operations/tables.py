@@ -1,42 +1,137 @@
-"""Tables, columns and the extension: adopted where they exist, created where they do not."""
+"""Tables and columns: adopted where they exist, created where they do not."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from sqlalchemy.schema import Column, CreateTable, MetaData, PrimaryKeyConstraint, Table
+from pgvector.sqlalchemy import VECTOR
+from sqlalchemy import BigInteger, DateTime, Integer, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.schema import Column, CreateColumn, DefaultClause, MetaData, Table
+from sqlalchemy.types import TypeEngine
 
-from mivaa_schema.operations.ledger import forget, record, recorded, undo
+from mivaa_schema.operations.batch import Operation, SchemaObject, lock, patiently
+from mivaa_schema.operations.records import forget, record, recorded, undo
 from mivaa_schema.operations.sql import (
     DIALECT,
     EVERY_API_GRANTEE,
-    added_column_ddl,
     block,
     has_column,
     literal,
-    run,
+    qualified,
+    quote,
+    regclass,
     text_array,
     when,
 )
 
+BATCH = 500
+"""Rows a transaction: enough to be quick, few enough that nobody waits long for a row."""
 
-def adopt_vector_extension() -> None:
-    """Create extension vector unless it is there; in ``extensions`` where that schema exists."""
-    missing = "not exists (select from pg_catalog.pg_extension where extname = 'vector')"
-    create = when(
-        "to_regnamespace('extensions') is not null",
-        "create extension vector with schema extensions;",
-        "create extension vector with schema public;",
-    )
-    run(block(when(missing, create + "\n" + record("extension", "vector"))))
+TRIES = 100
+"""How often a batch is tried in which a user holds a row."""
 
 
-def release_vector_extension() -> None:
-    """Drop extension vector if the chain created it."""
-    run(block(undo("extension", "vector", "drop extension vector;")))
+def column(table: str, source: Column[Any]) -> SchemaObject:
+    """A column of a table as a manifest holds it.
+
+    ``definition`` is what follows ADD COLUMN, without NOT NULL; ``type`` is the type as PostgreSQL
+    prints it; ``default`` is the default as it was written. ``accepts``, where it is there, is a
+    regular expression for the types (as PostgreSQL prints them) that a column which was there
+    before may have; without it, only the type itself will do. ``room`` is the number of characters
+    that a limited type must have room for, because the chain writes them: ``info={"room": 40}`` in
+    a revision, or ``None`` there if the chain needs a text without a limit.
+
+    Args:
+        table: Qualified name.
+        source: The column as SQLAlchemy has it; it needs a comment.
+
+    Raises:
+        ValueError: If the column has no comment.
+    """
+    if not source.comment:
+        message = f"column {table}.{source.name} has no comment; say what it holds"
+        raise ValueError(message)
+    bare = source._copy()
+    nullable = bool(source.nullable) and not source.primary_key
+    if source.identity is None and not source.primary_key:
+        bare.nullable = True
+    Table("_", MetaData(), bare)
+    definition = str(CreateColumn(bare).compile(dialect=DIALECT)).strip()
+    found: SchemaObject = {
+        "kind": "column",
+        "table": table,
+        "name": str(source.name),
+        "type": printed_type(source.type),
+        "definition": definition.removesuffix(" NOT NULL"),
+        "nullable": nullable,
+        "default": _default(source),
+        "comment": source.comment,
+    }
+    if source.primary_key:
+        found["primary_key"] = True
+    if source.computed is not None or source.identity is not None:
+        found["generated"] = "computed" if source.computed is not None else "identity"
+    if accepts := _accepts(source):
+        found["accepts"] = accepts
+    if source.info.get("room"):
+        found["room"] = source.info["room"]
+    return found
 
 
-def adopt_table(name: str, *columns: Column[object], comment: str) -> None:
+def printed_type(type_: TypeEngine[Any]) -> str:
+    """A type as ``format_type`` of PostgreSQL prints it."""
+    text = str(type_.compile(dialect=DIALECT)).lower().replace(", ", ",")
+    for written, printed in (
+        (r"^varchar\b", "character varying"),
+        (r"^char\b", "character"),
+        (r"^(float(\(\d+\))?|double)$", "double precision"),
+        (r"^decimal\b", "numeric"),
+        (r"^(timestamp|time)(?=\(|$)", r"\1"),
+    ):
+        text = re.sub(written, printed, text)
+    return text
+
+
+def _accepts(source: Column[Any]) -> str | None:
+    type_ = source.type
+    if isinstance(type_, VECTOR):
+        return rf"^(\w+\.)?vector\({type_.dim}\)$"
+    # Each before the type that it is a kind of.
+    for kind, pattern in (
+        (Uuid, "^uuid$"),
+        (BigInteger, "^(bigint|integer)$"),
+        (Integer, "^integer$"),
+        (DateTime, r"^timestamp(\(\d\))? with time zone$" if _has_zone(type_) else None),
+        (JSONB, "^jsonb$"),
+    ):
+        if isinstance(type_, kind):
+            return pattern
+    if type(type_) is not Text:
+        return None
+    is_limited = source.info.get("room", 0) is not None
+    return "^(text|character varying" + (r"(\(\d+\))?" if is_limited else "") + ")$"
+
+
+def _has_zone(type_: TypeEngine[Any]) -> bool:
+    return bool(getattr(type_, "timezone", False))
+
+
+def _default(source: Column[Any]) -> str | None:
+    """The default as it was written: a text without its quotes, an expression as SQL."""
+    if not isinstance(source.server_default, DefaultClause):
+        return None
+    argument = source.server_default.arg
+    if isinstance(argument, str):
+        return argument
+    return str(argument.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True}))
+
+
+def adopt_table(
+    name: str, *columns: Column[Any] | SchemaObject, comment: str, keys: Iterable[str] = ()
+) -> Operation:
     """Create a table, or add to an existing one the columns that it lacks.
 
     A created table is born closed: row-level security on, nothing granted to the API roles. On an
@@ -48,41 +143,53 @@ def adopt_table(name: str, *columns: Column[object], comment: str) -> None:
         columns: All columns, the primary key among them. Foreign keys, checks and indexes are
             added by operations of their own.
         comment: What the table holds.
+        keys: Columns of the primary key in its order, where it is not that of the columns.
     """
-    schema, _, bare = name.partition(".")
-    keys = [column.name for column in columns if column.primary_key]
-    table = Table(
-        bare,
-        MetaData(),
-        *columns,
-        PrimaryKeyConstraint(*keys, name=f"{bare}_pkey"),
-        schema=schema,
-    )
+    described = _described(name, columns)
+    primary = list(keys) or [c["name"] for c in described if c.get("primary_key")]
+    target, bare = qualified(name), name.partition(".")[2]
+    lines = [c["definition"] + ("" if c["nullable"] else " NOT NULL") for c in described]
+    if primary:
+        lines.append(
+            f"constraint {quote(f'{bare}_pkey')} primary key ({', '.join(map(quote, primary))})"
+        )
     create = [
-        str(CreateTable(table).compile(dialect=DIALECT)).strip() + ";",
-        f"comment on table {name} is {literal(comment)};",
-        *(_column_comment(name, column) for column in table.columns),
-        f"alter table {name} enable row level security;",
-        f"revoke all on {name} from {EVERY_API_GRANTEE};",
+        f"create table {target} (\n  " + ",\n  ".join(lines) + "\n);",
+        f"comment on table {target} is {literal(comment)};",
+        *(_comment(c) for c in described),
+        f"alter table {target} enable row level security;",
+        f"revoke all on {target} from {EVERY_API_GRANTEE};",
         record("table", name),
     ]
-    add = [_add_column(name, column) for column in table.columns if not column.primary_key]
-    run(block(when(f"to_regclass({literal(name)}) is null", "\n".join(create), "\n".join(add))))
+    add = [_add(c) for c in described if not c.get("primary_key")]
+    missing = f"to_regclass({literal(target)}) is null"
+    table: SchemaObject = {"kind": "table", "name": name, "comment": comment}
+    if primary:
+        table["primary_key"] = primary
+    return Operation(
+        (block(when(missing, "\n".join(create), "\n".join(add))),), (table, *described)
+    )
 
 
-def release_table(name: str, *columns: str) -> None:
+def release_table(name: str, *columns: str) -> Operation:
     """Drop a table that the chain created, else the columns that the chain added to it.
 
     Args:
         name: Qualified name.
         columns: Names of the columns that :func:`adopt_table` may have added.
     """
-    drop = f"drop table {name};\n" + forget("table", name)
-    keep = "\n".join(_drop_column(name, column) for column in reversed(columns))
-    run(block(when(recorded("table", name), drop, keep)))
+    drop = f"drop table {qualified(name)};\n" + forget("table", name)
+    keep = "\n".join(_undo_column(name, column) for column in reversed(columns))
+    return Operation(
+        (block(when(recorded("table", name), drop, keep)),),
+        drops=(
+            {"kind": "table", "name": name},
+            *({"kind": "column", "table": name, "name": column} for column in columns),
+        ),
+    )
 
 
-def lock_incomplete_tables(columns: Mapping[str, Sequence[str]]) -> None:
+def lock_incomplete_tables(columns: Mapping[str, Iterable[str]]) -> str:
     """Lock those tables, all at once, to which columns are going to be added.
 
     Args:
@@ -90,9 +197,10 @@ def lock_incomplete_tables(columns: Mapping[str, Sequence[str]]) -> None:
             is not there is passed over.
     """
     wanted = ",\n".join(
-        f"    ({literal(table)}, {text_array(names)})" for table, names in columns.items()
+        f"    ({literal(qualified(table))}, {text_array(names)})"
+        for table, names in columns.items()
     )
-    run(
+    return (
         "select mivaa.lock_tables('access exclusive', variadic array(\n"
         f"  select w.name from (values\n{wanted}\n  ) w (name, columns)\n"
         "  where exists (\n"
@@ -105,33 +213,224 @@ def lock_incomplete_tables(columns: Mapping[str, Sequence[str]]) -> None:
     )
 
 
-def adopt_columns(table: str, *columns: Column[object]) -> None:
+def adopt_columns(table: str, *columns: Column[Any] | SchemaObject) -> Operation:
     """Add those of the columns that the table lacks, each nullable or with a constant default."""
-    run(block("\n".join(_add_column(table, column) for column in columns)))
+    described = _described(table, columns)
+    return Operation((block("\n".join(_add(c) for c in described)),), tuple(described))
 
 
-def release_columns(table: str, *columns: str) -> None:
+def release_columns(table: str, *columns: str) -> Operation:
     """Drop those of the columns that the chain added."""
-    run(block("\n".join(_drop_column(table, column) for column in reversed(columns))))
+    return Operation(
+        (block("\n".join(_undo_column(table, name) for name in reversed(columns))),),
+        drops=tuple({"kind": "column", "table": table, "name": name} for name in columns),
+    )
 
 
-def _add_column(table: str, column: Column[object]) -> str:
+def drop_columns(table: str, *columns: str) -> Operation:
+    """Drop columns, with their values, that the chain added or created with the table.
+
+    A column that an adopted platform brought along stays.
+    """
+    body = []
+    for name in columns:
+        ours = f"{recorded('table', table)} or {recorded('column', f'{table}.{name}')}"
+        drop = f"alter table {qualified(table)} drop column if exists {quote(name)};\n"
+        body.append(when(ours, drop + forget("column", f"{table}.{name}")))
+    return Operation(
+        (block("\n".join(body)),),
+        drops=tuple({"kind": "column", "table": table, "name": name} for name in columns),
+    )
+
+
+def change_column(
+    before: SchemaObject, after: Column[Any] | SchemaObject, *, rewrite: bool = False
+) -> Operation:
+    """Change default, comment and type of a column; let it take nulls where it shall.
+
+    What would scan the table is not done here: see :func:`set_not_null`.
+
+    Args:
+        before: The column as it is; the object of an older manifest.
+        after: The column as it shall be.
+        rewrite: Whether a change of type may rewrite the table under ACCESS EXCLUSIVE.
+    """
+    table, name = before["table"], before["name"]
+    (wanted,) = _described(table, [after])
+    alter = f"alter table {qualified(table)} alter column {quote(name)}"
+    lines = []
+    changes_type = before["type"] != wanted["type"]
+    if changes_type and not (rewrite or is_free_change(before["type"], wanted["type"])):
+        message = f"{table}.{name}: {before['type']} to {wanted['type']} rewrites the table"
+        raise ValueError(message)
+    if changes_type and before["default"] is not None:
+        # The old default may have no cast to the new type.
+        lines.append(f"{alter} drop default;")
+    if changes_type:
+        lines.append(f"{alter} type {wanted['type']} using {quote(name)}::{wanted['type']};")
+    if before["default"] != wanted["default"] or (changes_type and wanted["default"] is not None):
+        default = default_of(wanted)
+        lines.append(f"{alter} drop default;" if default is None else f"{alter} set {default};")
+    if wanted["nullable"] and not before["nullable"]:
+        lines.append(f"{alter} drop not null;")
+    if before["comment"] != wanted["comment"]:
+        lines.append(_comment(wanted))
+    if not before["nullable"] and not wanted["nullable"]:
+        wanted = {**wanted, "nullable": False}
+    return Operation((block("\n".join(lines) or "null;"),), (wanted,))
+
+
+def default_of(column: SchemaObject) -> str | None:
+    """``DEFAULT ...`` as the definition of a column has it, or None."""
+    _, mark, rest = column["definition"].partition(" DEFAULT ")
+    return f"default {rest}" if mark and column.get("generated") is None else None
+
+
+def is_free_change(before: str, after: str) -> bool:
+    """Whether PostgreSQL changes a type without rewriting the table: a limit is raised or gone."""
+    old, new = (
+        re.fullmatch(r"(character varying|text|numeric)(?:\((\d+)(?:,(\d+))?\))?", text)
+        for text in (before, after)
+    )
+    if old is None or new is None:
+        return False
+    texts = ("character varying", "text")
+    if old[1] in texts and new[1] in texts:
+        return new[2] is None or (old[2] is not None and int(old[2]) <= int(new[2]))
+    if old[1] != new[1]:
+        return False
+    same_scale = (old[3] or "0") == (new[3] or "0")
+    return new[2] is None or (old[2] is not None and int(old[2]) <= int(new[2]) and same_scale)
+
+
+def fill_column(target: SchemaObject) -> Operation:
+    """Give the rows that hold null the default of a column, batch by batch, each committed.
+
+    Only inside of :func:`resumable`, on a table whose primary key is ``id uuid``.
+    """
+    default = default_of(target)
+    assert default is not None  # noqa: S101 - who calls it has looked
+    name = quote(target["name"])
+    return fill(
+        target["table"],
+        f"update {qualified(target['table'])} t set {name} = {default.removeprefix('default ')}"
+        f"\n    from batch b where t.id = b.id and t.{name} is null",
+    )
+
+
+def fill(table: str, update: str, *, batch_columns: str = "t.id", when_: str = "") -> Operation:
+    """Run an UPDATE over a table in batches along its key ``id uuid``, each committed.
+
+    Only inside of :func:`resumable`. A batch in which a user holds a row releases its rows and
+    waits for a moment.
+
+    Args:
+        table: Qualified name; it is ``t`` in ``batch_columns``.
+        update: The statement; the rows of the batch are ``batch``.
+        batch_columns: What a row of the batch holds, ``t.id`` among them.
+        when_: A condition for doing anything at all.
+    """
+    loop = f"""\
+loop
+  perform set_config('mivaa.filling', 'on', true);
+  begin
+    with batch as (
+      select {batch_columns} from {qualified(table)} t
+      where t.id > v_last order by t.id limit {BATCH}
+    ), filled as (
+      {update}
+    )
+    select b.id into v_next from batch b order by b.id desc limit 1;
+    v_tries := 0;
+  exception when lock_not_available or deadlock_detected then
+    v_tries := v_tries + 1;
+    if v_tries > {TRIES} then
+      raise;
+    end if;
+  end;
+  commit;
+  if v_tries > 0 then
+    perform pg_sleep(0.05 + random() / 10);
+  else
+    exit when v_next is null;
+    v_last := v_next;
+  end if;
+end loop;"""
+    declare = (
+        "v_last uuid := '00000000-0000-0000-0000-000000000000';\n"
+        "v_next uuid;\nv_tries integer := 0;"
+    )
+    return Operation((block(when(when_, loop) if when_ else loop, declare=declare),))
+
+
+def set_not_null(target: SchemaObject) -> Operation:
+    """Make a column NOT NULL without a scan under a strong lock; only inside of :func:`resumable`.
+
+    A check is added NOT VALID and validated; PostgreSQL then knows that no row holds null, and
+    the check goes again. A row that does hold null ends the upgrade with an error that says so.
+    """
+    table, name = qualified(target["table"]), quote(target["name"])
+    check = quote(f"{target['name']}_set_not_null")
+    take = f"perform {lock(target['table'])};\n"
+    nullable = (
+        "exists (select from pg_catalog.pg_attribute"
+        f" where attrelid = {regclass(target['table'])}"
+        f" and attname = {literal(target['name'])} and not attnotnull)"
+    )
+    has_check = (
+        "exists (select from pg_catalog.pg_constraint where"
+        f" conrelid = {regclass(target['table'])}"
+        f" and conname = {literal(target['name'] + '_set_not_null')})"
+    )
+    add = f"{take}alter table {table} add constraint {check} check ({name} is not null) not valid;"
+    validate = f"alter table {table} validate constraint {check};"
+    finish = (
+        f"{take}alter table {table} alter column {name} set not null;\n"
+        f"alter table {table} drop constraint if exists {check};"
+    )
+    return Operation(
+        (
+            block(when(f"{nullable} and not {has_check}", add)),
+            *patiently(block(when(f"{nullable} and {has_check}", validate))),
+            block(when(f"{nullable} or {has_check}", finish)),
+        ),
+        ({**target, "nullable": False},),
+    )
+
+
+def comment_on_table(name: str, comment: str) -> Operation:
+    """Say what a table holds."""
+    return Operation(
+        (f"comment on table {qualified(name)} is {literal(comment)}",),
+        ({"kind": "table", "name": name, "comment": comment},),
+    )
+
+
+def _described(table: str, columns: Iterable[Column[Any] | SchemaObject]) -> list[SchemaObject]:
+    return [column(table, c) if isinstance(c, Column) else c for c in columns]
+
+
+def _add(column: SchemaObject) -> str:
+    """Add a column; without a default, the rows that are there have nothing to put in it."""
+    table, name = column["table"], column["name"]
+    not_null = "" if column["nullable"] or default_of(column) is None else " NOT NULL"
+    if column.get("generated"):
+        not_null = "" if column["nullable"] else " NOT NULL"
     add = "\n".join(
         (
-            f"alter table {table} add column {added_column_ddl(column)};",
-            _column_comment(table, column),
-            record("column", f"{table}.{column.name}"),
+            f"alter table {qualified(table)} add column {column['definition']}{not_null};",
+            _comment(column),
+            record("column", f"{table}.{name}"),
         )
     )
-    return when("not " + has_column(table, column.name), add)
+    return when("not " + has_column(table, name), add)
 
 
-def _drop_column(table: str, column: str) -> str:
-    return undo("column", f"{table}.{column}", f"alter table {table} drop column {column};")
+def _undo_column(table: str, name: str) -> str:
+    drop = f"alter table {qualified(table)} drop column {quote(name)};"
+    return undo("column", f"{table}.{name}", drop)
 
 
-def _column_comment(table: str, column: Column[object]) -> str:
-    if column.comment is None:
-        message = f"column {table}.{column.name} has no comment; say what it holds"
-        raise ValueError(message)
-    return f"comment on column {table}.{column.name} is {literal(column.comment)};"
+def _comment(column: SchemaObject) -> str:
+    target = f"{qualified(column['table'])}.{quote(column['name'])}"
+    return f"comment on column {target} is {literal(column['comment'])};"

@@ -49,7 +49,8 @@ declare
   v_former jsonb;
   v_grant record;
 begin
-  select former::jsonb into v_former from mivaa.ledger where kind = 'acl' and object_name = 'public.migration_tracking';
+  select former::jsonb into v_former from mivaa.ledger
+  where kind = 'acl' and object_name = 'public.migration_tracking';
   if found then
     for v_grant in
       select pg_get_userbyid(a.grantee) as grantee

@@ -31,7 +31,8 @@ declare
   v_former jsonb;
   v_grant record;
 begin
-  select former::jsonb into v_former from mivaa.ledger where kind = 'acl' and object_name = 'public.processed_documents';
+  select former::jsonb into v_former from mivaa.ledger
+  where kind = 'acl' and object_name = 'public.processed_documents';
   if found then
     for v_grant in
       select pg_get_userbyid(a.grantee) as grantee
@@ -107,7 +108,8 @@ declare
   v_former jsonb;
   v_grant record;
 begin
-  select former::jsonb into v_former from mivaa.ledger where kind = 'acl' and object_name = 'public.pdf_documents';
+  select former::jsonb into v_former from mivaa.ledger
+  where kind = 'acl' and object_name = 'public.pdf_documents';
   if found then
     for v_grant in
       select pg_get_userbyid(a.grantee) as grantee
@@ -183,7 +185,8 @@ declare
   v_former jsonb;
   v_grant record;
 begin
-  select former::jsonb into v_former from mivaa.ledger where kind = 'acl' and object_name = 'public.document_chunks';
+  select former::jsonb into v_former from mivaa.ledger
+  where kind = 'acl' and object_name = 'public.document_chunks';
   if found then
     for v_grant in
       select pg_get_userbyid(a.grantee) as grantee
@@ -259,7 +262,8 @@ declare
   v_former jsonb;
   v_grant record;
 begin
-  select former::jsonb into v_former from mivaa.ledger where kind = 'acl' and object_name = 'public.documents';
+  select former::jsonb into v_former from mivaa.ledger
+  where kind = 'acl' and object_name = 'public.documents';
   if found then
     for v_grant in
       select pg_get_userbyid(a.grantee) as grantee
@@ -332,7 +336,8 @@ declare
   v_former jsonb;
   v_grant record;
 begin
-  select former::jsonb into v_former from mivaa.ledger where kind = 'acl' and object_name = 'public.workspace_members';
+  select former::jsonb into v_former from mivaa.ledger
+  where kind = 'acl' and object_name = 'public.workspace_members';
   if found then
     for v_grant in
       select pg_get_userbyid(a.grantee) as grantee
@@ -405,7 +410,8 @@ declare
   v_former jsonb;
   v_grant record;
 begin
-  select former::jsonb into v_former from mivaa.ledger where kind = 'acl' and object_name = 'public.workspaces';
+  select former::jsonb into v_former from mivaa.ledger
+  where kind = 'acl' and object_name = 'public.workspaces';
   if found then
     for v_grant in
       select pg_get_userbyid(a.grantee) as grantee

@@ -64,7 +64,7 @@ begin
     else 'extended' end into v_storage
   from mivaa.ledger where kind = 'storage' and object_name = 'public.document_chunks.embedding_v2';
   if found then
-    execute format('alter table public.document_chunks alter column embedding_v2 set storage %s', v_storage);
+    execute 'alter table public.document_chunks alter column embedding_v2 set storage ' || v_storage;
     delete from mivaa.ledger where kind = 'storage' and object_name = 'public.document_chunks.embedding_v2';
   end if;
 end
@@ -99,7 +99,7 @@ begin
     else 'extended' end into v_storage
   from mivaa.ledger where kind = 'storage' and object_name = 'public.documents.embedding_v2';
   if found then
-    execute format('alter table public.documents alter column embedding_v2 set storage %s', v_storage);
+    execute 'alter table public.documents alter column embedding_v2 set storage ' || v_storage;
     delete from mivaa.ledger where kind = 'storage' and object_name = 'public.documents.embedding_v2';
   end if;
 end

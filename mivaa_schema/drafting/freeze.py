@@ -1,0 +1,91 @@
+"""Frozen files of a revision that are generated: its manifest, and the SQL of its downgrade."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from mivaa_schema import history
+from mivaa_schema.migrations import PRIVATE_SCHEMA, VERSION_TABLE, alembic_config
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+    from mivaa_schema.operations import Operation
+
+
+def write(config: Config | None = None) -> list[Path]:
+    """Write manifest and ``rollback.sql`` of every revision anew; return those that have changed.
+
+    Args:
+        config: Configuration of the chain; this project's own without it.
+    """
+    script = ScriptDirectory.from_config(config or alembic_config())
+    changed = []
+    for revision in reversed(list(script.walk_revisions())):
+        folder = Path(revision.path).with_suffix("")
+        folder.mkdir(exist_ok=True)
+        # The downgrade reads the manifest, so that comes first.
+        for name, render in ((history.MANIFEST, manifest), (history.ROLLBACK, rollback_sql)):
+            path, text = folder / name, render(revision.revision, script)
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                path.write_text(text, encoding="utf-8")
+                history.manifest.cache_clear()
+                changed.append(path)
+    return changed
+
+
+def manifest(revision: str, script: ScriptDirectory | None = None) -> str:
+    """What a revision creates and drops, as JSON, an object a line; its operations declare it."""
+    script = script or ScriptDirectory.from_config(alembic_config())
+    declared: list[Operation] = []
+    options = {"as_sql": True, "output_buffer": io.StringIO(), "mivaa_manifest": declared}
+    context = MigrationContext.configure(dialect_name="postgresql", opts=options)
+    with Operations.context(context):
+        script.get_revision(revision).module.upgrade()
+    creates: dict[tuple[str, str, str], history.SchemaObject] = {}
+    drops: dict[tuple[str, str, str], history.SchemaObject] = {}
+    for operation in declared:
+        for item in operation.drops:
+            creates.pop(history.key(item), None)
+            bare = {name: item[name] for name in ("kind", "table", "name") if name in item}
+            drops[history.key(item)] = bare
+        for item in operation.creates:
+            creates[history.key(item)] = item
+    return f'{{\n  "creates": {_lines(creates)},\n  "drops": {_lines(drops)}\n}}\n'
+
+
+def _lines(items: dict[tuple[str, str, str], history.SchemaObject]) -> str:
+    lines = ",\n".join(f"    {json.dumps(item, ensure_ascii=False)}" for item in items.values())
+    return f"[\n{lines}\n  ]" if lines else "[]"
+
+
+def rollback_sql(revision: str, script: ScriptDirectory | None = None) -> str:
+    """What Alembic renders for the downgrade of one revision, without transaction commands."""
+    script = script or ScriptDirectory.from_config(alembic_config())
+    previous = script.get_revision(revision).down_revision or "base"
+
+    def downgrade(revisions: Any, _: MigrationContext) -> Any:
+        return script._downgrade_revs(str(previous), revisions)
+
+    buffer = io.StringIO()
+    options = {
+        "as_sql": True,
+        "output_buffer": buffer,
+        "starting_rev": revision,
+        "fn": downgrade,
+        "script": script,
+        "transactional_ddl": False,
+        "version_table": VERSION_TABLE,
+        "version_table_schema": PRIVATE_SCHEMA,
+    }
+    context = MigrationContext.configure(dialect_name="postgresql", opts=options)
+    with Operations.context(context):
+        context.run_migrations()
+    return buffer.getvalue().strip() + "\n"
