@@ -10,7 +10,8 @@ from alembic import context
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
-from mivaa_schema import autogenerate, database, migrations, pooler, preflight, progress
+from mivaa_schema import database, migrations, pooler, preflight, progress
+from mivaa_schema.drafting import revise
 from mivaa_schema.errors import MivaaError
 from mivaa_schema.models import Base
 from mivaa_schema.settings import Settings
@@ -67,7 +68,7 @@ def run_online(settings: Settings) -> None:
             connection=connection,
             mivaa_timeouts=migrations.timeouts(settings),
             mivaa_lock_members=settings.lock_members,
-            **autogenerate.options(settings),
+            **revise.options(settings),
             **OPTIONS,
         )
         if migrations.command_of(context.get_context()) in migrations.MUTATING_COMMANDS:
@@ -76,18 +77,15 @@ def run_online(settings: Settings) -> None:
         else:
             # Alembic would make its table even for a command that only reads.
             context.get_context().opts["dont_mutate"] = True
-            if migrations.command_of(context.get_context()) == autogenerate.COMMAND:
-                head = ScriptDirectory.from_config(context.config).get_current_head()
-                autogenerate.refuse_without_revision(connection, head)
+            if migrations.command_of(context.get_context()) == "retrieve_migrations":
+                revise.refuse_without_revision(connection)
                 migrations.prepare_session(connection, migrations.timeouts(settings))
             context.run_migrations()
 
 
 def run_by_hand(settings: Settings) -> None:
     """Number a revision that is written by hand; there is nothing to ask a database for."""
-    context.configure(
-        dialect_name="postgresql", as_sql=True, **autogenerate.options(settings), **OPTIONS
-    )
+    context.configure(dialect_name="postgresql", as_sql=True, **revise.options(settings), **OPTIONS)
     context.run_migrations()
 
 

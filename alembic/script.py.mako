@@ -1,10 +1,10 @@
-"""${draft.title}.
+"""${message[:1].upper() + message[1:].rstrip(".")}.
 
 Why: ...
 
 How: ...
 
-${draft.losses}
+${draft.loses}
 
 Revision ID: ${up_revision}
 Revises: ${down_revision}
@@ -17,12 +17,12 @@ down_revision = ${repr(down_revision)}
 branch_labels = None
 depends_on = None
 
-${draft.constants}
+${draft.definitions}
 
 
 def upgrade() -> None:
-    ${draft.upgrade}
+    ${draft.upgrade or "pass"}
 
 
 def downgrade() -> None:
-    ${draft.downgrade}
+    ${draft.downgrade or "pass"}

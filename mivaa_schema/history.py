@@ -57,22 +57,26 @@ def manifest(folder: Path) -> dict[str, list[SchemaObject]]:
     return found
 
 
-def key(item: SchemaObject) -> tuple[str, str, str]:
-    """What tells objects apart: kind, table (empty where there is none), and name."""
+Key = tuple[str, str, str]
+"""Kind, table (empty where there is none), and name of an object."""
+
+
+def key(item: SchemaObject) -> Key:
+    """What tells objects apart."""
     return item["kind"], item.get("table", ""), item["name"]
 
 
 def objects(*kinds: str, through: str | None = None) -> list[SchemaObject]:
     """The objects that the chain has created once a revision is applied.
 
-    A later definition of an object replaces an earlier one. ``revision`` is added to each: the
-    number of the revision that created it first.
+    A later definition of an object replaces an earlier one. Added to each are ``revision``, the
+    number of the revision that created it first, and ``defined_in``, that of its definition.
 
     Args:
         kinds: ``table``, ``column``, ``index``, ``foreign_key``, ``check``, ...; all without any.
         through: Number of the last revision that counts; the head without it.
     """
-    found: dict[tuple[str, str, str], SchemaObject] = {}
+    found: dict[Key, SchemaObject] = {}
     for revision, folder in folders().items():
         if through is not None and revision > through:
             break
@@ -81,5 +85,5 @@ def objects(*kinds: str, through: str | None = None) -> list[SchemaObject]:
             found.pop(key(item), None)
         for item in content["creates"]:
             first = found.get(key(item), {}).get("revision", revision)
-            found[key(item)] = {**item, "revision": first}
+            found[key(item)] = {**item, "revision": first, "defined_in": revision}
     return [item for item in found.values() if not kinds or item["kind"] in kinds]

@@ -35,7 +35,8 @@ class Settings:
         lock_members: close `workspaces` and `workspace_members` of an adopted platform too.
         pooler: what stands before the server: `direct` or `session` are believed, `transaction` is
             refused where an upgrade needs a session; `auto` finds out.
-        entities: `skip` leaves functions, policies and triggers out of autogenerate.
+        allow: what a drafted revision may do all the same: `lock` (hold a strong lock while a table
+            is scanned or rewritten), `replace` (drop a column and add one of the same type).
 
     """
 
@@ -47,7 +48,7 @@ class Settings:
     build_timeout: float = 14_400.0
     lock_members: bool = False
     pooler: str = "auto"
-    entities: str = "include"
+    allow: frozenset[str] = frozenset()
 
     @classmethod
     def resolve(cls, x: Mapping[str, str], environ: Mapping[str, str]) -> Settings:
@@ -130,6 +131,16 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
+def _some_of(*words: str) -> Callable[[str], frozenset[str]]:
+    def read(text: str) -> frozenset[str]:
+        found = frozenset(word.strip() for word in text.split(","))
+        if not found <= set(words):
+            raise ValueError
+        return found
+
+    return read
+
+
 # name -> environment variable, reader, what is expected
 _READERS: dict[str, tuple[str, Callable[[str], Any], str]] = {
     "url": ("DATABASE_URL", _text, "a database address, postgresql://..."),
@@ -152,5 +163,5 @@ _READERS: dict[str, tuple[str, Callable[[str], Any], str]] = {
         _one_of("auto", "direct", "session", "transaction"),
         "auto, direct, session or transaction",
     ),
-    "entities": ("MIVAA_ENTITIES", _one_of("include", "skip"), "include or skip"),
+    "allow": ("MIVAA_ALLOW", _some_of("lock", "replace"), "lock, replace, or both with a comma"),
 }

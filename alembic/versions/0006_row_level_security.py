@@ -27,9 +27,9 @@ from mivaa_schema.operations import (
     locked,
     reopen_phase,
     reopen_table,
-    revoked,
     rollback_of,
     run,
+    unlisted,
 )
 from mivaa_schema.operations.access import closing, enabling_row_security
 from mivaa_schema.operations.entities import SqlFile
@@ -132,5 +132,5 @@ def downgrade() -> None:
         for table in reversed(COMMANDS):
             batch.run(release_rules(table), reopen_table(table))
         batch.run(on_aliases(f"revoke from {API}"))
-        batch.run(revoked(*(s for s in of_others if s.startswith("grant"))))
+        batch.run(unlisted("grants.sql", *(s for s in of_others if s.startswith("grant"))))
         batch.run(reopen_phase(PHASE))

@@ -3,7 +3,6 @@
 from mivaa_schema.models.base import DIMENSIONS, LEGACY_DIMENSIONS, Base
 from mivaa_schema.models.document import Document
 from mivaa_schema.models.document_chunk import DocumentChunk
-from mivaa_schema.models.ledger_entry import LedgerEntry
 from mivaa_schema.models.migration_tracking import MigrationTracking
 from mivaa_schema.models.pdf_document import PdfDocument
 from mivaa_schema.models.processed_document import ProcessedDocument
@@ -16,7 +15,6 @@ __all__ = [
     "Base",
     "Document",
     "DocumentChunk",
-    "LedgerEntry",
     "MigrationTracking",
     "PdfDocument",
     "ProcessedDocument",

@@ -13,7 +13,7 @@ from mivaa_schema.operations.records import forget, record
 from mivaa_schema.operations.sql import literal, qualified
 
 SchemaObject = dict[str, Any]
-"""An object of the schema as a manifest holds it: ``kind``, ``name``, mostly ``table``, and more."""
+"""An object of the schema as a manifest holds it: ``kind``, ``name``, mostly ``table``, more."""
 
 Mode = Literal["share update exclusive", "share row exclusive", "access exclusive"]
 """Which users a lock stops: none of them, those who write, everybody."""

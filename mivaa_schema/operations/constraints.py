@@ -40,18 +40,27 @@ _REMEDY = literal(
 
 
 def index(
-    name: str, table: str, columns: Sequence[Any], *, unique: bool = False, **options: Any
+    name: str, table: str, columns: Sequence[Any] | str, *, unique: bool = False, **options: Any
 ) -> SchemaObject:
     """An index; the arguments are those of Alembic's ``op.create_index``.
 
     Args:
         name: Name without schema; an index lives in the schema of its table.
         table: Qualified name of the table.
-        columns: Names of columns, ``sa.text(...)`` or expressions.
+        columns: Names of columns, ``sa.text(...)`` or expressions; or, as one text, everything that
+            follows the table in CREATE INDEX: ``USING gin (title gin_trgm_ops)``.
         unique: Whether the keys are unique.
         options: ``postgresql_using``, ``postgresql_where``, ``postgresql_include`` and so on.
     """
     schema, _, bare = table.partition(".")
+    if isinstance(columns, str):
+        return {
+            "kind": "index",
+            "table": table,
+            "name": f"{schema}.{name}",
+            "unique": unique,
+            "definition": columns,
+        }
     source = SchemaObjects().index(name, bare, columns, schema=schema, unique=unique, **options)
     return described_index(source)
 
@@ -61,10 +70,9 @@ def described_index(source: Index) -> SchemaObject:
     assert source.table is not None  # noqa: S101 - an index belongs to a table
     schema = source.table.schema or "public"
     table = f"{schema}.{source.table.name}"
-    text = " ".join(str(CreateIndex(source).compile(dialect=DIALECT)).split())
-    definition = text.partition(f" {quote(str(source.table.name))} ")[2]
-    if source.table.schema:
-        definition = text.partition(f".{quote(str(source.table.name))} ")[2]
+    text = str(CreateIndex(source).compile(dialect=DIALECT)).strip()
+    relation = DIALECT.identifier_preparer.format_table(source.table)
+    definition = text.partition(f" ON {relation} ")[2]
     return {
         "kind": "index",
         "table": table,
@@ -211,12 +219,20 @@ def not_null(name: str, table: str, column: str) -> SchemaObject:
     return {**check(name, table, f"{quote(column)} is not null"), "not_null": column}
 
 
-def unique(name: str, table: str, columns: Sequence[str], **options: Any) -> SchemaObject:
-    """A unique constraint; ``deferrable`` and ``initially`` belong to it, the rest to its index."""
+def unique(name: str, table: str, columns: Sequence[str] | str, **options: Any) -> SchemaObject:
+    """A unique constraint; ``deferrable`` and ``initially`` belong to it, the rest to its index.
+
+    The other arguments are those of :func:`index`.
+    """
     timing = {key: options.pop(key) for key in ("deferrable", "initially") if key in options}
     built = index(name, table, columns, unique=True, **options)
     given = {key: value for key, value in timing.items() if value is not None}
     return {"kind": "unique", "table": table, "name": name, "index": built, **given}
+
+
+def exclusion(name: str, table: str, definition: str) -> SchemaObject:
+    """An exclusion constraint; ``definition`` is ``EXCLUDE USING gist (...)``."""
+    return {"kind": "exclusion", "table": table, "name": name, "definition": definition}
 
 
 def adopt_constraint(target: SchemaObject) -> Operation:
@@ -373,6 +389,35 @@ def release_constraint(target: SchemaObject) -> Operation:
         f" drop constraint if exists {quote(target['name'])};"
     )
     return Operation((block(undo("constraint", object_name(target), drop)),), drops=(target,))
+
+
+def restore_constraint(target: SchemaObject) -> Operation:
+    """Add again what :func:`release_constraint` dropped, so that a rollback can do it too.
+
+    Plainly: the rows are looked at while writers of the table wait.
+    """
+    table, name = qualified(target["table"]), quote(target["name"])
+    before = ""
+    if target["kind"] == "unique":
+        before = f"create unique index {name} on {table} {target['index']['definition']};\n"
+        definition = f"unique using index {name} {_timing(target)}"
+    elif target["kind"] == "check":
+        definition = f"check ({target['condition']})"
+    elif target["kind"] == "foreign_key":
+        definition = (
+            f"foreign key ({_names(target['columns'])}) references"
+            f" {qualified(target['references'])} ({_names(target['referenced_columns'])})"
+            f" {_actions(target)}"
+        )
+    else:
+        definition = target["definition"]
+    add = (
+        f"{before}alter table {table} add constraint {name} {definition}".rstrip()
+        + ";\n"
+        + record("constraint", object_name(target))
+    )
+    missing = "not " + has_constraint(target["table"], target["name"])
+    return Operation((block(when(missing, add)),), (target,))
 
 
 def object_name(constraint: SchemaObject) -> str:

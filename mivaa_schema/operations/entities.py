@@ -191,6 +191,16 @@ def revocation(grant: str) -> str:
     return f"revoke {what} from {whom}"
 
 
+def uncommenting(comment: str) -> str:
+    """The statement that clears what COMMENT says."""
+    return f"{comment_target(comment)} is null"
+
+
+def comment_target(comment: str) -> str:
+    """What stands before the text of a comment: ``comment on function mivaa.user_id()``."""
+    return " ".join(comment.partition("'")[0].split()).removesuffix(" is")
+
+
 class FrozenSQL:
     """The files of one revision, in the folder that bears the name of the revision's file.
 
@@ -253,12 +263,18 @@ def listed(name: str, *given: str) -> Operation:
     return Operation(given, tuple({"kind": kind, "name": statement} for statement in given))
 
 
-def revoked(*grants: str) -> Operation:
-    """Revoke grants, last one first."""
-    return Operation(
-        tuple(revocation(grant) for grant in reversed(grants)),
-        drops=tuple({"kind": "grant", "name": grant} for grant in grants),
-    )
+def unlisted(name: str, *given: str, undo: bool = True) -> Operation:
+    """Undo statements of a list, last one first: revoke what was granted, clear what was said.
+
+    Args:
+        name: ``grants.sql`` or ``comments.sql``.
+        given: The statements.
+        undo: Without it they only count as gone, because their objects are.
+    """
+    undoing = revocation if name == "grants.sql" else uncommenting
+    sent = tuple(undoing(statement) for statement in reversed(given)) if undo else ()
+    dropped = ({"kind": LISTS[name], "name": statement} for statement in given)
+    return Operation(sent, drops=tuple(dropped))
 
 
 def _or_replace(file: SqlFile) -> str:

@@ -1,0 +1,219 @@
+"""How ``alembic revision`` numbers, drafts and completes a revision."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alembic.script import write_hooks
+from alembic.util import CommandError
+from sqlalchemy import exc
+
+from mivaa_schema import history
+from mivaa_schema.drafting import compare, current, freeze
+from mivaa_schema.drafting.compare import Difference, describe
+from mivaa_schema.drafting.draft import Draft
+from mivaa_schema.drafting.errors import DraftIncomplete,
+    DraftRefused,
+    NotUpgraded,
+    SqlFileRefused,
+
+from mivaa_schema.migrations import describe as describe_error
+from mivaa_schema.migrations import recorded_revisions
+from mivaa_schema.operations import adopt_columns, adopt_constraint, adopt_table, change_column
+from mivaa_schema.operations.entities import SqlFile
+from mivaa_schema.operations.sql import qualified
+
+if TYPE_CHECKING:
+    from alembic.operations.ops import MigrationScript
+    from alembic.runtime.migration import MigrationContext
+    from sqlalchemy.engine import Connection
+
+    from mivaa_schema.history import SchemaObject
+    from mivaa_schema.settings import Settings
+
+
+def options(settings: Settings) -> dict[str, Any]:
+    """What env.py tells Alembic, so that it compares and drafts as described here."""
+    return {
+        "autogenerate_plugins": ["alembic.autogenerate.*", compare.NAME],
+        "include_name": compare.include_name,
+        # Seen by our own comparison; Alembic would execute the defaults.
+        "compare_server_default": False,
+        "process_revision_directives": draft_revision,
+        "mivaa_allow": settings.allow,
+    }
+
+
+def refuse_without_revision(connection: Connection) -> None:
+    """Refuse a database that was never upgraded, before Alembic makes a table there.
+
+    Raises:
+        NotUpgraded: If the database has no revision.
+    """
+    if not recorded_revisions(connection):
+        raise NotUpgraded(head=history.head())
+
+
+def draft_revision(
+    context: MigrationContext, revision: Any, directives: list[MigrationScript]
+) -> None:
+    """Give a new revision the next number, and draft both halves."""
+    compare.rewriter(context, revision, directives)
+    (directive,) = directives
+    revisions = context.opts.get("revision_context")
+    if revisions is None or "message" not in revisions.command_args or _is_check(context):
+        return
+    arguments = revisions.command_args
+    found = [op for op in directive.upgrade_ops.ops if isinstance(op, Difference)]  # type: ignore[union-attr]
+    if arguments["autogenerate"] and not found:
+        revisions.config.print_stdout("Nothing has changed: no revision is written.")
+        directives.clear()
+        return
+    if not arguments["message"]:
+        raise CommandError(
+            "The revision has no name. Say what it does: alembic revision --autogenerate -m '...'"
+        )
+    if not arguments["rev_id"]:
+        directive.rev_id = f"{int(history.head()) + 1:04d}"
+    refuse_dangling(found)
+    draft = Draft(str(directive.rev_id), found, context, context.opts["mivaa_allow"])
+    if context.connection is not None and found:
+        try_out(context.connection, found, rewrite="lock" in draft.allow)
+    context.opts["template_args"]["draft"] = draft
+    write_hooks.register(compare.NAME)(lambda path, _: complete(Path(path), draft))
+
+
+def _is_check(context: MigrationContext) -> bool:
+    """Whether this is ``alembic check``, which takes the same way as ``alembic revision``."""
+    return "check" in getattr(context._migrations_fn, "__qualname__", "")
+
+
+def refuse_dangling(found: list[Difference]) -> None:
+    """Refuse grants and comments about a function, trigger or policy that has no file.
+
+    Raises:
+        SqlFileRefused: With the file and the line.
+    """
+    gone = [d.either for d in found if not d.after]
+    for item in current.objects():
+        if item["kind"] not in ("grant", "comment"):
+            continue
+        from mivaa_schema.drafting.files import is_about, target
+
+        for other in gone:
+            if is_about(item, other):
+                raise SqlFileRefused(
+                    path=f"{item['path']}:{item['line']}",
+                    detail=f"it speaks of {target(item)!r}, but the {describe(other)} is gone.",
+                )
+
+
+def try_out(connection: Connection, found: list[Difference], *, rewrite: bool) -> None:
+    """Let PostgreSQL look at the new definitions, in a savepoint that is rolled back.
+
+    Indexes are built on an empty copy of their table, and bodies of functions are looked at only
+    when they run.
+
+    Raises:
+        DraftRefused: If it does not accept one.
+    """
+    order = ("table", "column", "function", "trigger", "policy", "index", "check", "exclusion")
+    with connection.begin_nested() as savepoint:
+        _execute(connection, "set local check_function_bodies = off", "select '[1]'::vector")
+        for change in sorted(
+            (d for d in found if d.after and d.kind in order), key=lambda d: order.index(d.kind)
+        ):
+            try:
+                _execute(connection, *_trial(change, found, rewrite=rewrite))
+            except exc.DBAPIError as error:
+                item = change.either
+                shown = str(item["path"]) if "path" in item else describe(item)
+                raise DraftRefused(item=shown, detail=describe_error(error)) from error
+        savepoint.rollback()
+
+
+def _trial(change: Difference, found: list[Difference], *, rewrite: bool) -> tuple[str, ...]:
+    item, before = change.either, change.before
+    if change.kind == "table":
+        columns = [d.either for d in found if d.kind == "column" and d.table == change.table]
+        keys = item.get("primary_key", [])
+        new = adopt_table(change.table, *columns, comment=item["comment"], keys=keys)
+        return () if before else new.statements
+    if change.kind == "column" and before:
+        changed = change_column(before, item, rewrite=rewrite)
+        return changed.statements
+    if change.kind == "column":
+        return adopt_columns(change.table, item).statements
+    if change.kind == "index":
+        kind = "unique index" if item["unique"] else "index"
+        return (
+            f"create temporary table mivaa_probe (like {qualified(change.table)})",
+            f"create {kind} mivaa_probe_index on mivaa_probe {item['definition']}",
+            "drop table mivaa_probe",
+        )
+    if change.kind in ("check", "exclusion"):
+        # Dropped first where it is there already, with another condition.
+        name = item["name"]
+        drop = f"alter table {qualified(change.table)} drop constraint if exists {_quoted(name)}"
+        return (drop, *adopt_constraint(item).statements)
+    file = SqlFile(item["path"])
+    if change.kind == "function":
+        dropped = (f"drop function if exists {file.name} cascade",) if before else ()
+        return (*dropped, file.statement)
+    drop = f"drop {change.kind} if exists {file.name} on {file.table}"
+    return (drop, file.statement)
+
+
+def _quoted(name: str) -> str:
+    return qualified(name) if "." not in name else f'"{name}"'
+
+
+def _execute(connection: Connection, *statements: str) -> None:
+    for statement in statements:
+        connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+
+def complete(path: Path, draft: Draft) -> None:
+    """Lay the frozen files beside a revision that has been written, and format it.
+
+    Raises:
+        DraftIncomplete: If the revision does not say what the models and SQL files say; it is
+            removed again.
+    """
+    folder = path.with_suffix("")
+    folder.mkdir(exist_ok=True)
+    for source in draft.copied:
+        (folder / source.parent.name).mkdir(exist_ok=True)
+        shutil.copyfile(source, folder / source.parent.name / source.name)
+    for name, statements in draft.lists.items():
+        text = "".join(f"{statement};\n" for statement in statements)
+        (folder / name).write_text(text, encoding="utf-8")
+    if importlib.util.find_spec("ruff"):
+        for verb in (["check", "--fix", "--quiet"], ["format", "--quiet"]):
+            ruff = [sys.executable, "-m", "ruff", *verb, str(path)]
+            subprocess.run(ruff, check=False)  # noqa: S603 - our own arguments
+    try:
+        (folder / history.MANIFEST).write_text(freeze.manifest(draft.revision), encoding="utf-8")
+        history.manifest.cache_clear()
+        (folder / history.ROLLBACK).write_text(freeze.rollback_sql(draft.revision), encoding="utf-8")
+        lacking = incomplete(draft, json.loads((folder / history.MANIFEST).read_text("utf-8")))
+        if lacking:
+            raise DraftIncomplete(items=", ".join(lacking))
+    except BaseException:
+        path.unlink()
+        shutil.rmtree(folder)
+        raise
+
+
+def incomplete(draft: Draft, manifest: dict[str, list[SchemaObject]]) -> list[str]:
+    """Objects of a draft that its manifest has otherwise than they should be."""
+    if not draft.found:
+        return []
+    remaining = compare.undrafted()
+    return sorted(" ".join(d.to_diff_tuple()) for d in remaining.values())
