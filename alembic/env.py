@@ -47,10 +47,9 @@ def run_offline(settings: Settings) -> None:
     for statement in migrations.session_settings(migrations.timeouts(settings)):
         context.execute(statement)
     if context.get_starting_revision_argument() in (None, "base"):
-        for statement in (
-            *preflight.offline(lock_members=settings.lock_members),
-            *migrations.make_private_schema(),
-        ):
+        # Not by execute(), which reads colons as parameters and replaces tabs.
+        context.static_output(preflight.offline(lock_members=settings.lock_members) + ";")
+        for statement in migrations.make_private_schema():
             context.execute(statement)
     migrations.check_each_step(context.get_context())
     context.run_migrations()

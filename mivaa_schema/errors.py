@@ -345,13 +345,6 @@ class RevisionFailed(MivaaError):
     """
 
 
-class AdoptionRefused(MivaaError):
-    """This database cannot be adopted as it is; nothing was changed. {count} to mend:
-      {findings}
-    Mend them all, then run the same command again.
-    """
-
-
 # The demo
 
 

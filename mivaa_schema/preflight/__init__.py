@@ -1,52 +1,72 @@
-"""What stands in the way of an upgrade, found before anything is changed.
+"""Looks for what would stop an upgrade, and for what its owner should know; changes nothing.
 
-Each file in ``refuse/`` is a reason to refuse a database, and each in ``report/`` something that
-its owner should know. A file holds a query for object, what was found, what was expected and the
-remedy. All of them are put into one anonymous block, which Alembic's offline script carries too,
-so that both look for the same.
+Each file in ``errors/`` and ``warnings/`` is a query for object, found, expected and remedy.
+``all_columns``, ``pending_columns`` and the like are what all revisions create, or those that are
+still to come, as their manifests say. ``:name`` is a value and ``{name}`` an identifier; ``for each
+of`` a list makes one query for each of its items. A query runs if it can read what it ``needs``.
+Online, values are bind parameters; in the script, they are variables of one block.
 """
+
+# The docstring of an error is its message, not a summary.
+# ruff: noqa: N818, D205
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING, Any, Literal
 
-import sqlalchemy as sa
 from sqlalchemy import exc
+from sqlalchemy.dialects import postgresql
 
-from mivaa_schema import database
-from mivaa_schema.errors import AdoptionRefused
-from mivaa_schema.operations.sql import literal, text_array
-from mivaa_schema.operations.tracking import MIGRATION
-from mivaa_schema.preflight import expected
+from mivaa_schema import database, history
+from mivaa_schema.errors import MivaaError
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import Connection, CursorResult, Row
 
-Severity = Literal["refuse", "report"]
+Severity = Literal["error", "warning"]
+Item = dict[str, Any]
 
 FOLDER = Path(__file__).parent
 
 LISTS = {
-    "tables": expected.tables,
-    "columns": expected.columns,
-    "indexes": expected.indexes,
-    "keys": expected.keys,
-    "checks": expected.checks,
-    "functions": expected.functions,
-    "triggers": expected.triggers,
-    "policies": expected.policies,
+    "tables": "table",
+    "columns": "column",
+    "indexes": "index",
+    "foreign_keys": "foreign_key",
+    "checks": "check",
+    "functions": "function",
+    "triggers": "trigger",
+    "policies": "policy",
 }
+"""Lists that a query may read, and the kinds of objects that they hold."""
 
-# What a check can be made for, one by one.
-EACH = LISTS | {"vectors": expected.vectors}
+VALUES = {
+    "objects": "jsonb",
+    "lock_members": "boolean",
+    "is_script": "boolean",
+    "readable": "text[]",
+    "revision": "text",
+    "recorded": "text[]",
+    "definitions": "jsonb",
+}
+"""Values that every query may use, and their types; queries in ``state/`` find the last four."""
 
-_TYPES = {str: "text", int: "integer", bool: "boolean", list: "text[]", type(None): "text"}
+_STATE = ("readable", "revision", "recorded")
+_PRIVATE_SCHEMA = "mivaa"
+_PREPARER = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]
+
+
+class AdoptionRefused(MivaaError):
+    """This database cannot be adopted as it is; nothing was changed. Errors: {count}.
+      {findings}
+    Correct each of them, then run the same command again.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +74,12 @@ class Finding:
     """One thing that preflight has found.
 
     Attributes:
-        severity: ``refuse`` stands in the way of the upgrade, ``report`` does not.
-        check: Name of the check that found it, as its file is called.
-        object: What it is about, qualified.
-        found: How it is.
-        expected: How it should be.
-        remedy: SQL, or words, that mend it.
+        severity: An ``error`` stops the upgrade, a ``warning`` does not.
+        check: Name of the check that found it, which is the name of its file.
+        object: Qualified name of the object.
+        found: What it is.
+        expected: What the upgrade expects.
+        remedy: SQL, or words, that correct it.
     """
 
     severity: Severity
@@ -70,176 +90,273 @@ class Finding:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.object} is {self.found}; expected was {self.expected}. {self.remedy}"
+        return f"{self.object} is {self.found}; expected: {self.expected}. {self.remedy}"
 
 
 def refuse_what_cannot_be_adopted(connection: Connection, *, lock_members: bool = False) -> None:
-    """Look for what the chain cannot adopt; nothing is changed.
+    """Look for what stops the upgrade; nothing is changed.
 
     Args:
-        connection: A transaction that is open on it stays so.
-        lock_members: Whether the run closes the platform's tables of workspaces and members.
+        connection: A transaction that is open on it stays open.
+        lock_members: Whether the upgrade closes the platform's tables of workspaces and members.
 
     Raises:
-        AdoptionRefused: With everything that was found.
+        AdoptionRefused: With every error that was found.
     """
-    findings = _findings(connection, ("refuse",), lock_members)
+    findings = _findings(connection, ("error",), lock_members)
     if findings:
         lines = "\n  ".join(f"{number}. {one}" for number, one in enumerate(findings, 1))
         raise AdoptionRefused(count=len(findings), findings=lines)
 
 
 def report(connection: Connection, *, lock_members: bool = False) -> list[Finding]:
-    """Everything that preflight finds, refusals first; nothing is changed.
+    """Everything that preflight finds, errors first; nothing is changed.
 
     It reads every row of the platform's tables, so it may take a while.
     """
-    return _findings(connection, ("refuse", "report"), lock_members)
+    return _findings(connection, ("error", "warning"), lock_members)
 
 
-def offline(*, lock_members: bool = False) -> list[str]:
-    """The statements that a script runs first: they end it with one error that lists everything."""
-    tail = """\
-if v_findings <> '[]' then
-  select string_agg(format('  %s. %s is %s; expected was %s. %s', n, f ->> 'object',
-    f ->> 'found', f ->> 'expected', f ->> 'remedy'), e'\\n' order by n) into v_list
-  from jsonb_array_elements(v_findings) with ordinality as i (f, n);
-  raise exception using errcode = 'object_not_in_prerequisite_state',
-    message = format('This database cannot be adopted as it is; nothing was changed. %s to mend:',
-      jsonb_array_length(v_findings)) || e'\\n' || v_list
-      || e'\\nMend them all, then run the same script again.';
-end if;"""
-    return [_block(("refuse",), tail, lock_members=lock_members, is_script=True)]
+def offline(*, lock_members: bool = False) -> str:
+    """The statement that a script runs first: it fails with one error that lists everything."""
+    objects = _objects()
+    given = {
+        "objects": _literal("[\n" + ",\n".join(map(json.dumps, objects)) + "\n]"),
+        "lock_members": str(lock_members).lower(),
+        "is_script": "true",
+        "readable": "'{}'",
+        "revision": "''",
+        "recorded": "'{}'",
+        "definitions": "'{}'",
+    }
+    state = {query.name: query for query in _queries("state", objects)}
+    collect = "v_findings := v_findings || (\n{})".format(_WRAPPED["script"])
+    parts = {
+        "declarations": "\n".join(f"  v_{n} {t} := {given[n]};" for n, t in VALUES.items()),
+        "state": "\n\n".join(
+            _in_script(state[name], f"v_{name} := (\n{{query}})") for name in _STATE
+        ),
+        "probes": state["index_probes"].filled(_script_value(state["index_probes"]), "%"),
+        "probed": _PROBED,
+        "checks": "\n\n".join(_in_script(query, collect) for query in _queries("errors", objects)),
+    }
+    text = (FOLDER / "script.sql").read_text(encoding="utf-8").strip()
+    body = re.sub(r"\{(\w+)\}", lambda found: parts[found[1]], text)
+    tag = "$mivaa$"
+    while tag in body:
+        tag = f"{tag[:-1]}_$"
+    return f"do {tag}\n{body}\n{tag}"
 
 
-_SETTING = "mivaa.findings"
+# What is expected
+
+
+def _objects() -> list[Item]:
+    """What the revisions create; the private schema is left to a check of its own."""
+    found = []
+    for one in history.objects(*LISTS.values()):
+        kind, table, type_ = one["kind"], one.get("table") or one["name"], one.get("type")
+        schema, _, table_name = table.partition(".")
+        if schema == _PRIVATE_SCHEMA or (kind == "check" and not one.get("allowed")):
+            continue
+        is_qualified = kind in ("table", "index", "function")
+        column = one["name"] if kind == "column" else one.get("column")
+        target = one.get("references")
+        item = {
+            "kind": kind,
+            "revision": one["revision"],
+            "relation": _quoted(table),
+            "schema_name": schema,
+            "table_name": table_name,
+            "name": one["name"].partition(".")[2] if is_qualified else one["name"],
+            "object_name": one["name"] if is_qualified else f"{table}.{one['name']}",
+            # Of two columns, the first is the workspace, and the second refers to a row in it.
+            "column_name": one["columns"][-1] if target else column,
+            "type": type_,
+            "accepts": one.get("accepts") or (type_ and f"^{re.escape(type_)}$"),
+            "room": one.get("room"),
+            "value": one.get("default"),
+            "qualified": _quoted(one["name"]) if kind == "index" else None,
+            "is_unique": one.get("unique"),
+            "definition": one.get("definition"),
+            "allowed": one.get("allowed"),
+            "target": target and _quoted(target),
+            "target_name": target,
+            "target_column": one["referenced_columns"][-1] if target else None,
+            "action": (one.get("on_delete") or "no action").partition(" (")[0] if target else None,
+        }
+        found.append({name: value for name, value in item.items() if value is not None})
+    return found
+
+
+# Queries
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """A query of a file, for one item."""
+
+    name: str
+    purpose: str
+    needs: list[str]
+    text: str
+    item: Item
+
+    def filled(self, value: Callable[[str], str], percent: str) -> str:
+        """The text with its placeholders filled in one pass, so that what is put in stays so."""
+
+        def fill(found: re.Match[str]) -> str:
+            if name := found["identifier"]:
+                is_quoted = name in ("relation", "target")
+                return str(self.item[name]) if is_quoted else _PREPARER.quote(self.item[name])
+            return value(found["value"]) if found["value"] else percent
+
+        return re.sub(
+            r"(?<![:\w]):(?P<value>[a-z]\w*)|\{(?P<identifier>[a-z]\w*)\}|%", fill, self.text
+        )
+
+
+def _queries(folder: str, objects: list[Item]) -> Iterator[_Query]:
+    """The queries of a folder; one with ``for each of`` is a query for each item of that list."""
+    for path in sorted((FOLDER / folder).glob("*.sql")):
+        lines = path.read_text(encoding="utf-8").strip().splitlines()
+        purpose, *facts = [line[3:] for line in lines if line.startswith("-- ")]
+        fact = dict(line.split(": ", 1) for line in facts)
+        text = "\n".join(line for line in lines if not line.startswith("-- "))
+        for item in _each(fact["for each of"], objects) if "for each of" in fact else [{}]:
+            needs = [need.format_map(item) for need in fact.get("needs", "").split(", ") if need]
+            yield _Query(path.stem, purpose, needs, indent(_with_lists(text), "  "), item)
+
+
+def _each(name: str, objects: list[Item]) -> list[Item]:
+    if name == "vectors":
+        return [one for one in objects if re.match(r"(\w+\.)?vector\b", one.get("type", ""))]
+    return [one for one in objects if one["kind"] == LISTS[name]]
+
+
+def _with_lists(text: str) -> str:
+    """Put the lists that a query reads before it, as common table expressions."""
+    names = sorted(set(re.findall(rf"\b(all|pending)_({'|'.join(LISTS)})\b", text)))
+    if not names:
+        return text
+    lists = [(FOLDER / "objects.sql").read_text(encoding="utf-8").rstrip()]
+    for which, name in names:
+        condition = f"kind = '{LISTS[name]}'" + (" and pending" if which == "pending" else "")
+        lists.append(f"  {which}_{name} as (select * from objects where {condition})")  # noqa: S608
+    return ",\n".join(lists) + f"\n{text}"
+
+
+_WRAPPED = {
+    "online": "select * from (\n{query}\n) f (object, found, expected, remedy)"
+    " order by object, found",
+    "script": "select coalesce(jsonb_agg(to_jsonb(f) order by f.object, f.found), '[]') from (\n"
+    "{query}\n) f (object, found, expected, remedy)",
+}
+
+# Online
 
 
 def _findings(
     connection: Connection, severities: tuple[Severity, ...], lock_members: bool
 ) -> list[Finding]:
-    joined = connection.in_transaction()
-    # The transaction is taken back: probes go with it, and the settings of this look.
-    transaction = connection.begin_nested() if joined else connection.begin()
-    keep = f"perform set_config({literal(_SETTING)}, v_findings::text, true);"
-    sql = _block(severities, keep, lock_members=lock_members, is_script=False)
+    # It is rolled back, and the settings with it.
+    transaction = connection.begin_nested() if connection.in_transaction() else connection.begin()
+    objects = _objects()
+    values: Item = {
+        "objects": json.dumps(objects),
+        "lock_members": lock_members,
+        "is_script": False,
+        "readable": [],
+        "revision": "",
+        "recorded": [],
+        "definitions": "{}",
+    }
+    state = {query.name: query for query in _queries("state", objects)}
+    found = []
     try:
-        connection.exec_driver_sql("set local statement_timeout = 0")
-        connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
-        text = connection.execute(
-            sa.text("select current_setting(:name)"), {"name": _SETTING}
-        ).scalar_one()
+        connection.exec_driver_sql(
+            "select set_config(name, '0', true) from pg_catalog.pg_settings"
+            " where name in ('statement_timeout', 'transaction_timeout')"
+        )
+        for name in _STATE:
+            if _can_run(state[name], values):
+                values[name] = _run(connection, state[name], values).scalar_one()
+        probes = _run(connection, state["index_probes"], values).all()
+        values["definitions"] = json.dumps(
+            {one.object_name: _definition(connection, one) for one in probes}
+        )
+        connection.exec_driver_sql("set transaction read only")
+        for severity in severities:
+            for query in _queries(f"{severity}s", objects):
+                if _can_run(query, values):
+                    rows = _run(connection, query, values, _WRAPPED["online"])
+                    texts = [["?" if text is None else text for text in row] for row in rows]
+                    found += [Finding(severity, query.name, *row) for row in texts]
     except exc.DBAPIError as error:
         raise database.explain(error, connection.engine.url) from error
     finally:
         transaction.rollback()
-    return [Finding(**item) for item in json.loads(text)]
+    return found
 
 
-def _block(
-    severities: tuple[Severity, ...], tail: str, *, lock_members: bool, is_script: bool
-) -> str:
-    """Put the checks into the block that runs them."""
-    declarations = [
-        f"v_offline constant boolean := {str(is_script).lower()};",
-        f"v_lock_members constant boolean := {str(lock_members).lower()};",
-        *(f"v_{name} jsonb := {_json(items())};" for name, items in LISTS.items()),
-    ]
-    pending = [_only_pending(name) for name in LISTS if name != "tables"]
-    checks = [
-        check
-        for severity in severities
-        for path in sorted((FOLDER / severity).glob("*.sql"))
-        for check in _render(severity, path)
-    ]
-    if "report" in severities:
-        declarations += [f"v_all_{name} jsonb := v_{name};" for name in ("indexes", "policies")]
-    text = (FOLDER / "block.sql").read_text(encoding="utf-8")
-    for name, lines, depth in (
-        ("declarations", declarations, 2),
-        ("pending", pending, 2),
-        ("checks", checks, 2),
-        ("tail", [tail], 2),
-    ):
-        text = text.replace(f"  {{{name}}}", indent("\n".join(lines), " " * depth))
-    return _with_lists(text).strip()
+def _can_run(query: _Query, values: Item) -> bool:
+    return set(query.needs) <= set(values["readable"])
 
 
-_COLLECT = """\
-{purpose}
-v_findings := v_findings || coalesce((
-  select jsonb_agg(jsonb_build_object('severity', '{severity}', 'check', '{check}',
-    'object', f.object, 'found', f.found, 'expected', f.expected, 'remedy', f.remedy)
-    order by f.object, f.found)
-  from (
-{query}
-  ) f (object, found, expected, remedy)), '[]');"""
+def _run(
+    connection: Connection, query: _Query, values: Item, around: str = "{query}"
+) -> CursorResult[Any]:
+    parameters = {**query.item, **values}
+
+    def value(name: str) -> str:
+        type_ = "text[]" if isinstance(parameters[name], list) else VALUES.get(name, "text")
+        return f"%({name})s::{type_}"
+
+    sql = around.replace("{query}", query.filled(value, "%%"))
+    return connection.exec_driver_sql(sql, parameters)
 
 
-def _render(severity: Severity, path: Path) -> list[str]:
-    """The statements of one check: of each item that its head names, or one."""
-    text = path.read_text(encoding="utf-8").strip()
-    head = [line for line in text.splitlines() if line.startswith("-- ")]
-    query = "\n".join(line for line in text.splitlines() if line not in head)
-    facts = dict(re.findall(r"(?m)^-- (needs|for each of): (.*)$", text))
-    rendered = []
-    for item in EACH[facts["for each of"]]() if "for each of" in facts else [{}]:
-        fill = {"migration": MIGRATION, **item}
-        needs = [_fill(need.strip(), fill) for need in facts.get("needs", "").split(",") if need]
-        statement = _COLLECT.format(
-            purpose=head[0],
-            severity=severity,
-            check=path.stem,
-            query=indent(_fill(query, fill), "    "),
-        )
-        if needs:
-            guard = f"if v_usable @> {text_array(needs)} then"
-            statement = f"{guard}\n{indent(statement, '  ')}\nend if;"
-        rendered.append(statement)
-    return rendered
+_PROBED = "substring(pg_get_indexdef('pg_temp.mivaa_probe_index'::regclass) from ' USING .*')"
+
+# Undefined column, object or function, unknown schema: the upgrade has yet to create it.
+_NOT_YET_THERE = ("42703", "42704", "42883", "3F000")
 
 
-def _fill(text: str, fill: dict[str, Any]) -> str:
-    for name, value in fill.items():
-        shown = text_array(value) if isinstance(value, list) else str(value)
-        text = text.replace(f"{{{name}}}", shown)
-    return text
+def _definition(connection: Connection, probe: Row[Any]) -> str:
+    """How PostgreSQL prints the definition of an index, built on a temporary table."""
+    savepoint = connection.begin_nested()
+    try:
+        for statement in (probe.create_table, probe.create_index):
+            connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+        return str(connection.exec_driver_sql(f"select {_PROBED}").scalar_one())
+    except exc.DBAPIError as error:
+        if getattr(error.orig, "pgcode", None) not in _NOT_YET_THERE:
+            raise
+        return str(probe.definition)
+    finally:
+        savepoint.rollback()
 
 
-def _with_lists(text: str) -> str:
-    """Let a query read a list by its name in braces, as ``from {columns} as e``."""
-    for name in LISTS:
-        for variable in (name, f"all_{name}"):
-            text = re.sub(
-                rf"\{{{variable}\}} as (\w+)",
-                rf"jsonb_to_recordset(v_{variable}) as \1({_record(name)})",
-                text,
-            )
-    return text
+# The script
 
 
-@cache
-def _record(name: str) -> str:
-    items = LISTS[name]()
-    types: dict[str, str] = {}
-    for item in items:
-        for key, value in item.items():
-            if value is not None or key not in types:
-                types[key] = _TYPES[type(value)]
-    return ", ".join(f"{key} {type_}" for key, type_ in types.items())
+def _script_value(query: _Query) -> Callable[[str], str]:
+    return lambda name: f"v_{name}" if name in VALUES else _literal(query.item[name])
 
 
-def _json(items: list[dict[str, Any]]) -> str:
-    """A list as a jsonb literal, one item a line."""
-    lines = ",\n".join("  " + json.dumps(item) for item in items)
-    return literal(f"[\n{lines}\n]")
+def _in_script(query: _Query, around: str) -> str:
+    statement = around.replace("{query}", query.filled(_script_value(query), "%"))
+    if query.needs:
+        condition = f"v_readable @> {_literal(query.needs)}"
+        return f"-- {query.purpose}\nif {condition} then {statement}; end if;"
+    return f"-- {query.purpose}\n{statement};"
 
 
-def _only_pending(name: str) -> str:
-    pending = "e ->> 'revision' > v_revision"
-    if name == "indexes":
-        pending += " and not 'index public.' || (e ->> 'name') = any (v_ledger)"
-    return (
-        f"select coalesce(jsonb_agg(e), '[]') into v_{name}\n"
-        f"from jsonb_array_elements(v_{name}) e where {pending};"
-    )
+def _literal(value: str | list[str]) -> str:
+    if isinstance(value, list):
+        return f"array[{', '.join(map(_literal, value))}]::text[]"
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _quoted(qualified: str) -> str:
+    return ".".join(map(_PREPARER.quote, qualified.split(".", 1)))

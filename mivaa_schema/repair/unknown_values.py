@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mivaa_schema import history
 from mivaa_schema.errors import MapRefused
 from mivaa_schema.operations.sql import literal, text_array
-from mivaa_schema.preflight import expected
 from mivaa_schema.repair.base import Options, RowRepair, Step
 
 MEMBERS = "public.workspace_members"
@@ -66,7 +66,11 @@ def _repair(name: str, what: str, columns: list[tuple[str, str, list[str]]]) -> 
     )
 
 
-_CHECKS = [(one["relation"], one["column_name"], one["allowed"]) for one in expected.checks()]
+_CHECKS = [
+    (one["table"], one["column"], one["allowed"])
+    for one in history.objects("check")
+    if one.get("allowed")
+]
 
 # Apart from each other: who maps a status of documents must not make anybody an active member.
 REPAIRS = (

@@ -31,9 +31,8 @@ from fixtures.messy_platform import (
     seen,
 )
 from fixtures.people import ROLES, as_user, insert, named
-from mivaa_schema import preflight
+from mivaa_schema import history, preflight
 from mivaa_schema.cli import main
-from mivaa_schema.preflight import expected
 
 QUERY = "(select array_agg(sin(i)) from generate_series(1, 768) i)::vector(768)"
 LEGACY_QUERY = "(select embedding from public.documents where id = '{}')"
@@ -52,7 +51,7 @@ def assert_preflight_names(database: Database, names: Sequence[str]) -> None:
     assert (said.exit_code, found.exit_code) == (0, 0), said.output
     findings = json.loads(found.stdout)
     assert seen(names, "reported") <= {(f["check"], f["object"]) for f in findings}
-    assert {f["severity"] for f in findings} <= {"report"}
+    assert {f["severity"] for f in findings} <= {"warning"}
     for finding in findings:
         assert f"{finding['object']} is {finding['found']}" in said.stdout
     assert_same(before, database.dump(), "preflight")
@@ -65,14 +64,14 @@ def assert_refused(database: Database, obstacles: Sequence[Obstacle]) -> None:
     rows = checksums(database, columns)
     said, found = look(database), look(database, "--json")
     assert (said.exit_code, found.exit_code) == (1, 1)
-    refused = [f for f in json.loads(found.stdout) if f["severity"] == "refuse"]
+    refused = [f for f in json.loads(found.stdout) if f["severity"] == "error"]
     wanted = sorted((one.check, one.object) for one in obstacles)
     assert sorted((f["check"], f["object"]) for f in refused) == wanted
-    with pytest.raises(CommandError, match=f" {len(obstacles)} to mend:\n") as caught:
+    with pytest.raises(CommandError, match=f" Errors: {len(obstacles)}.\n") as caught:
         database.upgrade()
     for finding in refused:
         assert f"{finding['object']} is {finding['found']}" in str(caught.value)
-        assert f"REFUSED  {finding['object']} is {finding['found']}" in said.stdout
+        assert f"error    {finding['object']} is {finding['found']}" in said.stdout
     assert_same(before, database.dump(), "a refusal")
     assert checksums(database, columns) == rows
 
@@ -257,13 +256,12 @@ def test_each_index_under_our_name_with_another_definition_is_in_one_list(
 ) -> None:
     tables = columns_of(messy_database)
     obstacles = []
-    for index in expected.indexes():
-        schema, table = index["relation"].split(".")
-        if schema == "public" and table in tables and index["name"] != "workspace_members_pkey":
-            sql = f"create index {index['name']} on public.{table} (created_at, id)"
-            obstacles.append(
-                Obstacle(sql, "index_definition", f"public.{index['name']}", "select 1")
-            )
+    for index in history.objects("index"):
+        schema, table = index["table"].split(".")
+        if schema == "public" and table in tables:
+            name = index["name"].partition(".")[2]
+            sql = f"create index {name} on public.{table} (created_at, id)"
+            obstacles.append(Obstacle(sql, "index_definition", index["name"], "select 1"))
     # The key of members is the platform's own, and as ours is.
     own = "public.workspace_members_workspace_id_user_id_key"
     obstacles = [one for one in obstacles if one.object != own]
@@ -333,8 +331,8 @@ def test_every_reason_to_refuse_is_in_one_list(messy_database: Database) -> None
         messy_database.upgrade()
     assert_same(before, messy_database.dump(), "a refusal")
     found = json.loads(look(messy_database, "--json").stdout)
-    refused = [finding for finding in found if finding["severity"] == "refuse"]
-    reasons = {path.stem for path in Path(preflight.__file__).parent.glob("refuse/*.sql")}
+    refused = [finding for finding in found if finding["severity"] == "error"]
+    reasons = {path.stem for path in Path(preflight.__file__).parent.glob("errors/*.sql")}
     assert {finding["check"] for finding in refused} == reasons - ONLY_IN_A_SCRIPT
     for finding in refused:
         assert f"{finding['object']} is {finding['found']}" in str(caught.value)

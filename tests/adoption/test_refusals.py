@@ -33,12 +33,12 @@ FAULTS = {
     "an id that is a number": Fault(
         "column_type",
         "create table public.pdf_documents (id serial primary key)",
-        "public.pdf_documents.id is integer; expected was uuid",
+        "public.pdf_documents.id is integer; expected: uuid",
     ),
     "json for jsonb": Fault(
         "column_type",
         "alter table public.documents alter column metadata type json",
-        "public.documents.metadata is json; expected was jsonb. alter table public.documents"
+        "public.documents.metadata is json; expected: jsonb. alter table public.documents"
         " alter column metadata type jsonb",
     ),
     "an enumeration for a role": Fault(
@@ -46,18 +46,18 @@ FAULTS = {
         "create type public.member_role as enum ('owner');"
         "create table public.processed_documents"
         " (id uuid primary key, status public.member_role)",
-        "public.processed_documents.status is member_role; expected was text",
+        "public.processed_documents.status is member_role; expected: text",
     ),
     "a vector of other dimensions": Fault(
         "column_type",
         "alter table public.document_chunks drop column embedding,"
         " add column embedding vector(384)",
-        "public.document_chunks.embedding is vector(384); expected was vector(1536)",
+        "public.document_chunks.embedding is vector(384); expected: vector(1536)",
     ),
     "a vector without dimensions": Fault(
         "column_type",
         "alter table public.document_chunks add column embedding_v2 vector",
-        "public.document_chunks.embedding_v2 is vector; expected was vector(768)",
+        "public.document_chunks.embedding_v2 is vector; expected: vector(768)",
     ),
     "a time without a zone": Fault(
         "column_type",
@@ -67,7 +67,7 @@ FAULTS = {
     "a text too short for us": Fault(
         "column_type",
         "alter table public.documents add column embedding_migration_status varchar(8)",
-        "public.documents.embedding_migration_status is character varying(8); expected was text,"
+        "public.documents.embedding_migration_status is character varying(8); expected: text,"
         " or character varying(20) and more",
     ),
     "a generated column": Fault(
@@ -78,7 +78,7 @@ FAULTS = {
     "a key of two columns": Fault(
         "primary_key",
         "create table public.pdf_documents (id uuid, part uuid, primary key (id, part))",
-        "public.pdf_documents is keyed by PRIMARY KEY (id, part); expected was PRIMARY KEY (id)",
+        "public.pdf_documents is keyed by PRIMARY KEY (id, part); expected: PRIMARY KEY (id)",
     ),
     "no key": Fault(
         "primary_key",
@@ -106,7 +106,7 @@ FAULTS = {
     "a table of another role": Fault(
         "table_owner",
         "alter table public.documents owner to supabase_admin",
-        "public.documents is a table of role supabase_admin; expected was a table of role postgres",
+        "public.documents is a table of role supabase_admin; expected: a table of role postgres",
         superuser=True,
     ),
     "an owner who is bound too": Fault(
@@ -117,7 +117,7 @@ FAULTS = {
     "a view": Fault(
         "table_kind",
         "create view public.pdf_documents as select * from public.documents",
-        "public.pdf_documents is a view; expected was an ordinary table",
+        "public.pdf_documents is a view; expected: an ordinary table",
     ),
     "a partitioned table": Fault(
         "table_kind",
@@ -165,7 +165,7 @@ FAULTS = {
     "a policy": Fault(
         "policy_name",
         "create policy documents_select on public.documents using (true)",
-        "policy documents_select on public.documents is there already; expected was no policy of"
+        "policy documents_select on public.documents is there already; expected: no policy of"
         " that name. alter policy documents_select on public.documents rename to"
         " documents_select_platform;",
     ),
@@ -179,7 +179,7 @@ FAULTS = {
     "an index of another definition": Fault(
         "index_definition",
         "create index idx_documents_workspace_updated on public.documents (workspace_id)",
-        "public.idx_documents_workspace_updated is btree (workspace_id); expected was an index of"
+        "public.idx_documents_workspace_updated is btree (workspace_id); expected: an index of"
         " public.documents, USING btree (workspace_id, updated_at DESC)",
     ),
     "an index of another method": Fault(
@@ -278,9 +278,7 @@ def test_it_is_refused_and_nothing_is_changed(existing_database: Database, name:
     assert fault.says in message
     with existing_database.owner() as connection:
         found = {
-            finding.check
-            for finding in preflight.report(connection)
-            if finding.severity == "refuse"
+            finding.check for finding in preflight.report(connection) if finding.severity == "error"
         }
     assert found == {fault.check}
 
@@ -309,8 +307,8 @@ def test_everything_is_said_at_once(existing_database: Database) -> None:
     message = refusal(existing_database)
     for name in TOGETHER:
         assert FAULTS[name].says in message
-    assert f"{len(TOGETHER) + 1} to mend:\n  1. " in message
-    assert message.endswith("Mend them all, then run the same command again.")
+    assert f"Errors: {len(TOGETHER) + 1}.\n  1. " in message
+    assert message.endswith("Correct each of them, then run the same command again.")
 
 
 @both_majors
@@ -321,7 +319,7 @@ def test_the_script_says_what_the_upgrade_says(existing_database: Database) -> N
     before = existing_database.dump()
     connection = psycopg2.connect(existing_database.url())
     connection.autocommit = True
-    (statement,) = preflight.offline()
+    statement = preflight.offline()
     with connection.cursor() as cursor:
         cursor.execute("set search_path = public, extensions")
         with pytest.raises(psycopg2.Error) as caught:
@@ -333,7 +331,7 @@ def test_the_script_says_what_the_upgrade_says(existing_database: Database) -> N
     assert existing_database.dump() == before
 
 
-def test_what_is_mended_is_adopted(existing_database: Database) -> None:
+def test_what_is_corrected_is_adopted(existing_database: Database) -> None:
     plant(existing_database, FAULTS["a policy"])
     plant(existing_database, FAULTS["an index of another definition"])
     refusal(existing_database)

@@ -1,4 +1,4 @@
-"""The verb ``preflight`` prints what there is to know, for people and for machines."""
+"""The command ``preflight`` prints errors and warnings, for people and for machines."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ def preflight(database: Database, *arguments: str, user: str = OWNER) -> Result:
     return CliRunner().invoke(main, ["preflight", "--url", database.url(user), *arguments])
 
 
-def test_it_prints_findings_and_ends_well_if_none_is_in_the_way(
+def test_it_prints_warnings_and_ends_with_code_0_without_an_error(
     existing_database: Database,
 ) -> None:
     before = existing_database.dump()
     done = preflight(existing_database)
     assert done.exit_code == 0, done.output
-    assert "to know  public.pdf_documents is missing\n" in done.stdout
-    assert "0 in the way of the upgrade, " in done.stdout.splitlines()[-1]
+    assert "warning  public.pdf_documents is missing\n" in done.stdout
+    warnings = done.stdout.count("\nwarning  ") + done.stdout.startswith("warning  ")
+    assert done.stdout.splitlines()[-1] == f"0 errors, {warnings} warnings"
     assert existing_database.dump() == before
 
 
@@ -32,8 +33,8 @@ def test_it_ends_with_code_1_if_the_upgrade_would_be_refused(existing_database: 
     plant(existing_database, FAULTS["a policy"])
     done = preflight(existing_database)
     assert done.exit_code == 1
-    assert done.stdout.startswith("REFUSED  policy documents_select on public.documents is there")
-    assert "1 in the way of the upgrade" in done.stdout
+    assert done.stdout.startswith("error    policy documents_select on public.documents is there")
+    assert done.stdout.splitlines()[-1].startswith("1 error, ")
 
 
 def test_it_prints_json(existing_database: Database) -> None:
@@ -42,7 +43,7 @@ def test_it_prints_json(existing_database: Database) -> None:
     assert done.exit_code == 1
     first = json.loads(done.stdout)[0]
     assert first == {
-        "severity": "refuse",
+        "severity": "error",
         "check": "policy_name",
         "object": "policy documents_select on public.documents",
         "found": "there already",

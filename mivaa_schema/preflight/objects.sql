@@ -1,0 +1,9 @@
+with objects as (
+    select e.*, e.revision > :revision
+      and not (e.kind = 'index' and 'index ' || e.object_name = any (:recorded)) as pending
+    from jsonb_to_recordset(:objects) as e (
+      kind text, revision text, relation text, schema_name text, table_name text, name text,
+      object_name text, column_name text, type text, accepts text, room integer, value text,
+      qualified text, is_unique boolean, definition text, allowed text[], target text,
+      target_name text, target_column text, action text)
+  )
