@@ -83,9 +83,10 @@ INDEXES = (
     index(
         "idx_document_chunks_embedding_v2_cosine",
         "public.document_chunks",
-        [sa.text("(embedding_v2::halfvec(768)) halfvec_cosine_ops")],
+        [sa.literal_column("(embedding_v2::halfvec(768))").label("half")],
         postgresql_using="hnsw",
         postgresql_with={"ef_construction": 128},
+        postgresql_ops={"half": "halfvec_cosine_ops"},
     ),
 )
 COLUMNS = (

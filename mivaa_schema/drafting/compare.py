@@ -156,6 +156,11 @@ def include_name(name: str | None, kind: str, _: Any) -> bool:
     return f"public.{name}" in names
 
 
+def include_object(item: Any, _: str | None, kind: str, is_reflected: bool, __: Any) -> bool:
+    """Whether Alembic compares an object of the models: the platform's tables are not ours."""
+    return not (kind == "table" and not is_reflected and item.schema == "auth")
+
+
 def _current_tables() -> Iterator[Mapping[str, str]]:
     for table in current.tables(Base.metadata):
         yield {"name": current.name_of(table)}

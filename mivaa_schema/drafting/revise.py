@@ -18,11 +18,12 @@ from mivaa_schema import history
 from mivaa_schema.drafting import compare, current, freeze
 from mivaa_schema.drafting.compare import Difference, describe
 from mivaa_schema.drafting.draft import Draft
-from mivaa_schema.drafting.errors import DraftIncomplete,
+from mivaa_schema.drafting.errors import (
+    DraftIncomplete,
     DraftRefused,
     NotUpgraded,
     SqlFileRefused,
-
+)
 from mivaa_schema.migrations import describe as describe_error
 from mivaa_schema.migrations import recorded_revisions
 from mivaa_schema.operations import adopt_columns, adopt_constraint, adopt_table, change_column
@@ -43,6 +44,7 @@ def options(settings: Settings) -> dict[str, Any]:
     return {
         "autogenerate_plugins": ["alembic.autogenerate.*", compare.NAME],
         "include_name": compare.include_name,
+        "include_object": compare.include_object,
         # Seen by our own comparison; Alembic would execute the defaults.
         "compare_server_default": False,
         "process_revision_directives": draft_revision,
@@ -201,7 +203,9 @@ def complete(path: Path, draft: Draft) -> None:
     try:
         (folder / history.MANIFEST).write_text(freeze.manifest(draft.revision), encoding="utf-8")
         history.manifest.cache_clear()
-        (folder / history.ROLLBACK).write_text(freeze.rollback_sql(draft.revision), encoding="utf-8")
+        (folder / history.ROLLBACK).write_text(
+            freeze.rollback_sql(draft.revision), encoding="utf-8"
+        )
         lacking = incomplete(draft, json.loads((folder / history.MANIFEST).read_text("utf-8")))
         if lacking:
             raise DraftIncomplete(items=", ".join(lacking))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ColumnElement, Float, ForeignKeyConstraint, Index, text
+from sqlalchemy import CheckConstraint, ColumnElement, Float, ForeignKeyConstraint, Index, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mivaa_schema.models.base import (
@@ -43,9 +43,10 @@ class DocumentChunk(Identified, InWorkspace, HasEmbedding, Base):
         Index("idx_document_chunks_document_id", "document_id", "chunk_index"),
         Index(
             "idx_document_chunks_embedding_v2_cosine",
-            text("(embedding_v2::halfvec(768)) halfvec_cosine_ops"),
+            literal_column("(embedding_v2::halfvec(768))").label("half"),
             postgresql_using="hnsw",
             postgresql_with={"ef_construction": 128},
+            postgresql_ops={"half": "halfvec_cosine_ops"},
         ),
         {"comment": "Passages of documents, each with its embedding: the unit of retrieval."},
     )
