@@ -4,6 +4,7 @@ pytest_plugins = (
     "fixtures.clusters",
     "fixtures.databases",
     "fixtures.existing_platform",
+    "fixtures.forking",
     "fixtures.messy_platform",
     "fixtures.projects",
 )

@@ -1,0 +1,257 @@
+"""Drafts in an order that nobody planned: two in a row, two at once, half-way, by hand."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from development.edits import append, argument, column, function
+from development.path import execute, psql
+
+from fixtures.databases import Database
+from fixtures.forking import Commands, Done
+from fixtures.projects import Project
+
+SIZE = column("documents", "size: Mapped[int | None] = mapped_column(comment='S.')")
+RANK = column("documents", "rank: Mapped[int | None] = mapped_column(index=True, comment='R.')")
+UNIQUE = argument(
+    "documents", 'sa.Index("documents_status_key", "workspace_id", "status", unique=True)'
+)
+"""Two documents of a full workspace have one status, so it cannot be built."""
+
+
+class Developer:
+    """Somebody with a copy of the project and a database."""
+
+    def __init__(self, project: Project, commands: Commands, database: Database) -> None:
+        self.project, self.commands, self.database = project, commands, database
+
+    def alembic(self, *arguments: str) -> Done:
+        return self.commands.run(self.project.folder, "alembic", *arguments, database=self.database)
+
+    def succeed(self, *arguments: str) -> Done:
+        done = self.alembic(*arguments)
+        assert done.code == 0, str(done)
+        return done
+
+    def draft(self, message: str) -> Done:
+        return self.alembic("revision", "--autogenerate", "-m", message)
+
+    def files(self) -> dict[str, bytes]:
+        versions = self.project.folder / "alembic" / "versions"
+        return {
+            str(path.relative_to(versions)): path.read_bytes()
+            for path in versions.rglob("*")
+            if path.is_file() and path.suffix != ".pyc"
+        }
+
+    def assert_refused(self, *arguments: str, says: tuple[str, ...] = ()) -> None:
+        """With one message, and before a file is written."""
+        before = self.files()
+        done = self.alembic(*arguments)
+        assert done.code != 0, str(done)
+        assert self.files() == before, str(done)
+        assert "Traceback" not in done.out + done.err, str(done)
+        assert done.out.count("FAILED:") == 1, str(done)
+        for said in says:
+            assert said in done.out, str(done)
+
+
+@pytest.fixture
+def developer(project: Project, commands: Commands, head_database: Database) -> Developer:
+    """A developer with an empty database at head."""
+    return Developer(project, commands, head_database)
+
+
+DRAFT = ("revision", "--autogenerate", "-m", "Another")
+
+
+def test_two_drafts_follow_each_other(developer: Developer) -> None:
+    head = int(developer.project.head())
+    before = developer.database.dump()
+    for number, edit in enumerate((SIZE, RANK), start=1):
+        edit(developer.project)
+        assert developer.draft("Edit").code == 0
+        assert developer.project.head() == f"{head + number:04d}"
+        developer.succeed("upgrade", "head")
+        developer.succeed("check")
+    developer.succeed("downgrade", f"{head:04d}")
+    assert developer.database.dump() == before
+
+
+def test_what_is_drafted_and_not_yet_run_is_in_the_way_of_the_next_draft(
+    developer: Developer,
+) -> None:
+    SIZE(developer.project)
+    assert developer.draft("Size").code == 0
+    RANK(developer.project)
+    developer.assert_refused(*DRAFT, says=("alembic upgrade head",))
+
+
+def test_an_edit_that_is_taken_back_writes_nothing(developer: Developer) -> None:
+    SIZE(developer.project)
+    shutil.copyfile(
+        Path(__file__).parents[2] / "mivaa_schema" / "models" / "document.py",
+        developer.project.folder / "mivaa_schema" / "models" / "document.py",
+    )
+    before = developer.files()
+    done = developer.draft("Nothing")
+    assert done.code == 0, str(done)
+    assert developer.files() == before
+
+
+def test_a_revision_by_hand_runs_empty_and_needs_no_database(developer: Developer) -> None:
+    before = developer.database.dump()
+    done = developer.commands.run(developer.project.folder, "alembic", "revision", "-m", "By hand")
+    assert done.code == 0, str(done)
+    assert not (developer.project.folder / ".mivaa").exists()
+    revision = developer.project.newest()
+    assert "phase" not in revision.read_text(encoding="utf-8").lower()
+    below = f"{int(developer.project.head()) - 1:04d}"
+    developer.succeed("upgrade", "head")
+    developer.succeed("check")
+    developer.succeed("downgrade", "-1")
+    assert developer.database.dump() == before
+    psql(developer.database, developer.succeed("upgrade", f"{below}:head", "--sql").out)
+    psql(developer.database, developer.succeed("downgrade", f"head:{below}", "--sql").out)
+    assert developer.database.dump() == before
+
+
+def test_a_draft_after_a_revision_by_hand(developer: Developer) -> None:
+    developer.succeed("revision", "-m", "By hand")
+    developer.succeed("upgrade", "head")
+    SIZE(developer.project)
+    assert developer.draft("Size").code == 0
+    developer.succeed("upgrade", "head")
+    developer.succeed("check")
+    developer.succeed("downgrade", "-2")
+
+
+def test_a_draft_without_a_message_is_refused(developer: Developer) -> None:
+    SIZE(developer.project)
+    developer.assert_refused("revision", "--autogenerate", says=("-m",))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [DRAFT, ("upgrade", "head"), ("check",)], ids=lambda c: c[0])
+def test_two_branches_that_drafted_one_number_are_named(
+    developer: Developer, command: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = Developer(
+        Project(tmp_path_factory.mktemp("other")), developer.commands, developer.database
+    )
+    for each, edit, message in ((developer, SIZE, "Size"), (other, RANK, "Rank")):
+        edit(each.project)
+        assert each.draft(message).code == 0
+    merged = developer.project.folder / "alembic" / "versions"
+    revision = other.project.newest()
+    shutil.copyfile(revision, merged / revision.name)
+    shutil.copytree(revision.with_suffix(""), merged / revision.stem)
+    RANK(developer.project)
+    head = developer.project.head()
+    developer.assert_refused(*command, says=(f"{head}_size", f"{head}_rank"))
+
+
+@pytest.mark.slow
+def test_a_revision_that_failed_half_way_is_in_the_way_until_it_is_reverted(
+    project: Project, commands: Commands, world_database: Database
+) -> None:
+    developer = Developer(project, commands, world_database)
+    before = world_database.dump()
+    SIZE(project)
+    UNIQUE(project)
+    assert developer.draft("Half").code == 0
+    done = developer.alembic("upgrade", "head")
+    assert done.code != 0, str(done)
+    assert "Traceback" not in done.out + done.err, str(done)
+    assert "documents_status_key" in done.out, str(done)
+    developer.assert_refused(*DRAFT, says=(project.head(),))
+    developer.assert_refused("check", says=(project.head(),))
+    developer.succeed("downgrade", f"{int(project.head()) - 1:04d}")
+    assert world_database.dump() == before
+
+
+@pytest.mark.slow
+def test_a_revision_that_failed_half_way_and_was_deleted_leaves_a_way_out(
+    project: Project, commands: Commands, world_database: Database
+) -> None:
+    developer = Developer(project, commands, world_database)
+    below = project.head()
+    SIZE(project)
+    UNIQUE(project)
+    assert developer.draft("Half").code == 0
+    assert developer.alembic("upgrade", "head").code != 0
+    revision = project.newest()
+    kept = project.folder / "kept"
+    shutil.copytree(revision.with_suffix(""), kept / revision.stem)
+    shutil.copyfile(revision, kept / revision.name)
+    shutil.rmtree(revision.with_suffix(""))
+    revision.unlink()
+    for command in (DRAFT, ("check",), ("upgrade", "head")):
+        developer.assert_refused(*command, says=(f"{int(below) + 1:04d}",))
+    shutil.copytree(kept / revision.stem, revision.with_suffix(""))
+    shutil.copyfile(kept / revision.name, revision)
+    developer.succeed("downgrade", below)
+    developer.succeed("upgrade", below)
+
+
+@pytest.mark.parametrize("command", [("check",), DRAFT], ids=lambda c: c[0])
+@pytest.mark.parametrize("mode", ["access share", "access exclusive"])
+def test_neither_check_nor_a_draft_waits_for_users_or_lets_them_wait(
+    developer: Developer, command: tuple[str, ...], mode: str
+) -> None:
+    if command != DRAFT and mode == "access share":
+        pytest.skip("the stronger lock says more")
+    SIZE(developer.project)
+    with developer.database.owner() as connection:
+        for table in ("documents", "document_chunks", "workspaces"):
+            connection.exec_driver_sql(f"lock table public.{table} in {mode} mode")
+        done = developer.alembic(*command)
+    if command == DRAFT:
+        assert done.code == 0, str(done)
+    else:
+        assert "size" in done.out + done.err, str(done)
+
+
+def test_neither_check_nor_a_draft_does_ddl_in_the_database(developer: Developer) -> None:
+    with developer.database.superuser() as connection:
+        connection.exec_driver_sql(
+            "create schema watch; create table watch.seen (tag text); grant all on schema watch"
+            " to public; grant all on watch.seen to public;"
+            "create function watch.refuse() returns event_trigger language plpgsql as"
+            " $$ begin raise exception 'DDL: %', tg_tag; end $$;"
+            "create event trigger refuse_ddl on ddl_command_start execute function watch.refuse()",
+            execution_options={"no_parameters": True},
+        )
+    try:
+        SIZE(developer.project)
+        function("public.twice", "select 2")(developer.project)
+        append("comments.sql", "comment on function public.twice() is 'T.';\n")(developer.project)
+        done = developer.draft("Size")
+        assert done.code == 0, str(done)
+    finally:
+        with developer.database.superuser() as connection:
+            connection.exec_driver_sql("drop event trigger refuse_ddl")
+
+
+def test_a_database_that_is_behind_is_named(
+    project: Project, commands: Commands, head_database: Database
+) -> None:
+    developer = Developer(project, commands, head_database)
+    developer.succeed("downgrade", "-1")
+    SIZE(project)
+    developer.assert_refused(*DRAFT, says=("alembic upgrade head",))
+
+
+@pytest.mark.slow
+def test_a_trigger_that_somebody_disabled_and_an_invalid_index_are_seen(
+    developer: Developer,
+) -> None:
+    execute(
+        developer.database,
+        "alter table public.documents disable trigger zz_mivaa_row_owner",
+    )
+    done = developer.alembic("check")
+    assert done.code != 0
+    assert "zz_mivaa_row_owner" in done.out + done.err, str(done)
