@@ -227,7 +227,8 @@ def unique(name: str, table: str, columns: Sequence[str] | str, **options: Any) 
     timing = {key: options.pop(key) for key in ("deferrable", "initially") if key in options}
     built = index(name, table, columns, unique=True, **options)
     given = {key: value for key, value in timing.items() if value is not None}
-    return {"kind": "unique", "table": table, "name": name, "index": built, **given}
+    found: SchemaObject = {"kind": "unique", "table": table, "name": name, "index": built}
+    return found | given
 
 
 def exclusion(name: str, table: str, definition: str) -> SchemaObject:
