@@ -12,8 +12,9 @@ import click
 from sqlalchemy import exc
 
 from mivaa_schema import database, platform, pooler
-from mivaa_schema.errors import MivaaError, ServerNotRunning, ServerReadOnly
-from mivaa_schema.server import EmbeddedServer
+from mivaa_schema.database import ServerReadOnly
+from mivaa_schema.errors import MivaaError
+from mivaa_schema.server import EmbeddedServer, ServerNotRunning
 from mivaa_schema.settings import Settings
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from mivaa_schema.demo import existing_platform, promises
 from mivaa_schema.demo.passages import MODEL, literal, mean, shipped
 from mivaa_schema.demo.promises import Promise
 from mivaa_schema.demo.stage import Say, Stage, as_user
-from mivaa_schema.errors import DemoDatabaseTaken, MivaaError
+from mivaa_schema.errors import MivaaError
 from mivaa_schema.migrations import alembic_config, recorded_revisions
 from mivaa_schema.models import DIMENSIONS, LEGACY_DIMENSIONS
 
@@ -29,6 +29,12 @@ MARK = "made by mivaa-schema demo"
 """Comment on the demo's database; one without it is somebody's own and is left alone."""
 
 NAMES = ("North", "South", "East")
+
+
+class DemoDatabaseTaken(MivaaError):
+    """There is a database `{database}` that the demo did not make, so it is left alone.
+    Rename or drop it, or choose another folder for the embedded server with `--home`.
+    """
 
 
 def play(server: EmbeddedServer, say: Say) -> list[Promise]:

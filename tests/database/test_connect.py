@@ -11,8 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from mivaa_schema import platform
-from mivaa_schema.database import connect, create_engine, database_url, explain, open_engine
-from mivaa_schema.errors import (
+from mivaa_schema.database import (
     CannotConnect,
     ConnectionRefusedByRules,
     DatabaseFailed,
@@ -20,6 +19,11 @@ from mivaa_schema.errors import (
     NoSuchDatabase,
     TooManyConnections,
     WrongPassword,
+    connect,
+    create_engine,
+    database_url,
+    explain,
+    open_engine,
 )
 from mivaa_schema.server import EmbeddedServer
 from mivaa_schema.settings import Settings

@@ -1,46 +1,23 @@
-"""The way to a database: its address, a connection to it, and what it must have."""
+"""The database: an engine, a connection to it, and what its server must have."""
 
 from __future__ import annotations
 
 import contextlib
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes
 
-import psycopg2
-import psycopg2.extensions
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from mivaa_schema import platform
-from mivaa_schema.errors import (
-    AuthSchemaMissing,
-    AuthUsersUnfit,
-    CannotConnect,
-    ConnectionRefusedByRules,
-    DatabaseFailed,
-    HostUnreachable,
-    MalformedUrl,
-    MivaaError,
-    NoAuthRight,
-    NoCreateRight,
-    NoSuchDatabase,
-    OtherDriver,
-    ServerReadOnly,
-    ServerTooOld,
-    TooManyConnections,
-    VectorElsewhere,
-    VectorMissing,
-    VectorNotCreatable,
-    VectorTooOld,
-    WrongPassword,
-)
-from mivaa_schema.server import EmbeddedServer
+from mivaa_schema.errors import MivaaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import psycopg2.extensions
 
     from mivaa_schema.settings import Settings
 
@@ -50,18 +27,6 @@ APPLICATION_NAME = "mivaa-schema"
 CONNECT_TIMEOUT = 10
 
 DRIVER = "postgresql+psycopg2"
-_SCHEMES = {"postgres", "postgresql", "postgres+psycopg2", DRIVER}
-
-# What may follow the user: hosts with ports, a database, options. Strict, because it decides
-# which of several @ ends the password.
-_PLACE = re.compile(
-    r"""(?P<hosts> (?: \[[0-9A-Fa-f:.%]+\] | [A-Za-z0-9._%-]* ) (?: :\d* )?
-               (?: , (?: \[[0-9A-Fa-f:.%]+\] | [A-Za-z0-9._%-]* ) (?: :\d* )? )* )
-        (?: / (?P<database> [^/?@]* ) )?
-        (?: \? (?P<options> (?: \w+ = [^&]* (?: & | $ ) )* ) )?""",
-    re.VERBOSE,
-)
-_HOST = re.compile(r"(?P<host>\[.*\]|[^:]*)(?::(?P<port>\d*))?")
 
 POOLER_HINTS = frozenset({"pgbouncer", "pool_mode", "connection_limit", "pool_timeout", "supa"})
 """What other clients (Prisma above all) write in an address about the pooler that it leads to.
@@ -70,16 +35,93 @@ libpq knows none of it. It stays readable in the URL, and no driver sees it.
 """
 
 
-# Addresses
+class CannotConnect(MivaaError):
+    """No connection to {server}: {detail}
+    Check the address in DATABASE_URL (or `-x url=`) and that the server is up.
+    """
+
+
+class HostUnreachable(MivaaError):
+    """No PostgreSQL answers at {server}: {detail}
+    Check host and port in DATABASE_URL (or `-x url=`), that the server is up, and that no firewall
+    stands between.
+    """
+
+
+class WrongPassword(MivaaError):
+    """The server {server} refuses user `{user}`: {detail}
+    Check user and password in DATABASE_URL (or `-x url=`); the characters @ : / ? # % of a
+    password are written %40 %3A %2F %3F %23 %25.
+    """
+
+
+class NoSuchDatabase(MivaaError):
+    """There is no database `{database}` on {server}. Create it (`createdb {database}`), or correct
+    the name at the end of DATABASE_URL (or `-x url=`).
+    """
+
+
+class ConnectionRefusedByRules(MivaaError):
+    """The server {server} does not let user `{user}` in from here: {detail}
+    Ask for a line in its pg_hba.conf, or try `?sslmode=require` at the end of the address.
+    """
+
+
+class TooManyConnections(MivaaError):
+    """The server {server} has no free connection: {detail}
+    Close some, or wait, and try again.
+    """
+
+
+class DatabaseFailed(MivaaError):
+    """The database {server} refused a statement ({sqlstate}): {detail}"""
+
+
+class ServerTooOld(MivaaError):
+    """The server is PostgreSQL {found}; 15 or later is needed. Upgrade the server, or unset
+    DATABASE_URL to use the embedded one.
+    """
+
+
+class ServerReadOnly(MivaaError):
+    """The server takes no changes: {reason}. Connect to a primary, in a session that may write."""
+
+
+class NoCreateRight(MivaaError):
+    """User `{user}` may not create in {where}. Let its owner run:
+      {remedy}
+    or connect as a user who may.
+    """
+
+
+class VectorMissing(MivaaError):
+    """The server has no pgvector. Install it there, version 0.8 or later (the package is often
+    called postgresql-{major}-pgvector), or unset DATABASE_URL to use the embedded server.
+    """
+
+
+class VectorTooOld(MivaaError):
+    """The database has pgvector {found}; 0.8 or later is needed (for iterative scans). {remedy}"""
+
+
+class VectorElsewhere(MivaaError):
+    """pgvector is installed in schema `{schema}`; expected was `extensions` or `public`. Move it:
+    alter extension vector set schema extensions;
+    """
+
+
+class VectorNotCreatable(MivaaError):
+    """pgvector is there but not installed in database `{database}`, and `{user}` may not do it.
+    Let a superuser run, in that database:
+      create extension vector;
+    """
 
 
 def database_url(text: str) -> URL:
     """Read a database address in any spelling that people use.
 
     These are `postgres://`, `postgresql://` and `postgresql+psycopg2://` with hosts, ports,
-    options or a socket folder as libpq takes them, and libpq's `host=... dbname=...`. A password
-    may be percent-encoded or, where only one reading is possible, written as it is. In a URL the
-    hints of other clients about a pooler (`POOLER_HINTS`) may stand too.
+    options or a socket folder as libpq takes them, and libpq's `host=... dbname=...`.
 
     Returns:
         The address for the psycopg2 driver of SQLAlchemy.
@@ -89,99 +131,10 @@ def database_url(text: str) -> URL:
         OtherDriver: it names another driver or database.
 
     """
-    text = text.strip()
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
-        text = text[1:-1].strip()
-    scheme, mark, rest = text.partition("://")
-    if mark and re.fullmatch(r"[A-Za-z][A-Za-z0-9+.:-]*", scheme):
-        if scheme.lower() not in _SCHEMES:
-            raise OtherDriver(scheme=scheme)
-        return _from_url(rest)
-    if re.match(r"\w+\s*=", text):
-        return _from_keywords(text)
-    raise MalformedUrl(
-        reason="it begins neither with postgresql:// nor with a keyword such as host="
-    )
+    # Imported here because the embedded server, the default, does without it.
+    from mivaa_schema.database import url
 
-
-def _from_url(rest: str) -> URL:
-    # The first @ after which the rest makes sense ends the password.
-    cuts = [-1, *(found.start() for found in re.finditer("@", rest))]
-    for cut in cuts:
-        place = _PLACE.fullmatch(rest[cut + 1 :])
-        if place:
-            break
-    else:
-        raise MalformedUrl(reason=f"what follows {'the last @' if '@' in rest else '://'} is no "
-                           "host:port/database?name=value")  # fmt: skip
-    user, colon, password = rest[: max(cut, 0)].partition(":")
-    parts: dict[str, str] = {}
-    if user:
-        parts["user"] = _decoded(user)
-    if colon:
-        parts["password"] = _decoded(password)
-    hosts = [found for item in place["hosts"].split(",") if (found := _HOST.fullmatch(item))]
-    if any(found["host"] for found in hosts):
-        parts["host"] = ",".join(_decoded(found["host"].strip("[]")) for found in hosts)
-    if any(found["port"] for found in hosts):
-        parts["port"] = ",".join(found["port"] or "" for found in hosts)
-    if place["database"]:
-        parts["dbname"] = _decoded(place["database"])
-    for option in filter(None, (place["options"] or "").split("&")):
-        name, _, value = option.partition("=")
-        # SQLAlchemy's habit, where libpq would see a plus sign: no server option holds one.
-        value = value.replace("+", " ") if name == "options" else value
-        parts["dbname" if name == "database" else _decoded(name)] = _decoded(value)
-    return _url(parts)
-
-
-def _from_keywords(text: str) -> URL:
-    try:
-        parts = psycopg2.extensions.parse_dsn(text)
-    except psycopg2.Error:
-        # libpq's message quotes the part that it stumbled over: it can be the password.
-        raise MalformedUrl(
-            reason="it is no list of keyword=value (a value with spaces or quotes is written "
-            "'...', a quote or backslash in it with a backslash before it)"
-        ) from None
-    return _url({name: str(value) for name, value in parts.items()})
-
-
-def _decoded(text: str) -> str:
-    """Undo percent-encoding; text that nobody can have encoded stays as it is."""
-    try:
-        return unquote_to_bytes(text).decode()
-    except UnicodeDecodeError:
-        return text
-
-
-def _url(parts: dict[str, str]) -> URL:
-    for name in (name for name in parts if name not in POOLER_HINTS):
-        try:
-            psycopg2.extensions.parse_dsn(f"{name}=1")
-        except psycopg2.Error:
-            raise MalformedUrl(reason=f"PostgreSQL has no connection option `{name}`") from None
-    port = parts.get("port", "")
-    for one in filter(None, port.split(",")):
-        if not one.isdigit() or not 0 < int(one) < 65536:
-            raise MalformedUrl(reason=f"a port is a number from 1 to 65535, not {one!r}")
-    query = {k: v for k, v in parts.items() if k not in ("user", "password", "dbname")}
-    host = parts.get("host", "")
-    if host and not host.startswith(("/", "@")) and "," not in host and "," not in port:
-        query.pop("host")
-        query.pop("port", None)
-        single: dict[str, Any] = {"host": host, "port": int(port) if port else None}
-    else:
-        # Sockets and lists of hosts go to libpq as they are.
-        single = {}
-    return URL.create(
-        DRIVER,
-        username=parts.get("user"),
-        password=parts.get("password"),
-        database=parts.get("dbname"),
-        query=query,
-        **single,
-    )
+    return url.read(text)
 
 
 def server_name(url: URL) -> str:
@@ -189,9 +142,6 @@ def server_name(url: URL) -> str:
     host = url.host or str(url.query.get("host") or "the local socket")
     port = url.port or url.query.get("port")
     return f"{host}:{port}" if port else host
-
-
-# Connections
 
 
 def create_engine(url: URL | str) -> Engine:
@@ -254,12 +204,15 @@ def open_engine(settings: Settings) -> Engine:
 
     """
     if settings.url is not None:
-        engine = create_engine(database_url(settings.url))
+        engine = create_engine(settings.url)
         with connect(engine):
             return engine
+    # Imported here because it is an extra: applications have a server already.
+    from mivaa_schema.server import EmbeddedServer
+
     server = EmbeddedServer(settings.home)
     server.start()
-    engine = create_engine(database_url(server.url()))
+    engine = create_engine(sa.make_url(server.url()).set(drivername=DRIVER))
     with connect(engine) as connection:
         platform.install(connection)
     return engine
@@ -319,9 +272,6 @@ def explain(error: exc.DBAPIError, url: URL) -> MivaaError:
     return CannotConnect(**fields)
 
 
-# What the database must have
-
-
 def check_server(connection: Connection) -> None:
     """Check that the chain can run on this database, by reading catalogs only.
 
@@ -335,7 +285,7 @@ def check_server(connection: Connection) -> None:
     try:
         check_version(_one(connection, "select current_setting('server_version_num')::int"))
         _check_writable(connection)
-        _check_auth(connection)
+        platform.check(connection)
         _check_rights(connection)
         _check_vector(connection)
     finally:
@@ -369,64 +319,19 @@ def _check_writable(connection: Connection) -> None:
         raise ServerReadOnly(reason="transactions are read-only (default_transaction_read_only)")
 
 
-def _check_auth(connection: Connection) -> None:
-    missing = platform.missing(connection)
-    if missing:
-        raise AuthSchemaMissing(missing=", ".join(missing))
-    fault = _one(connection, _USERS_FAULT)
-    if fault:
-        raise AuthUsersUnfit(fault=fault)
-
-
-# A foreign key needs a column of the right type and a key on it alone.
-_USERS_FAULT = """
-select case
-    when a.attnum is null then 'has no column id'
-    when a.atttypid <> 'uuid'::regtype then 'its id is ' || format_type(a.atttypid, a.atttypmod)
-    when not exists (
-        select from pg_index i
-        where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indimmediate
-            and i.indpred is null and i.indnkeyatts = 1 and i.indkey[0] = a.attnum
-    ) then 'its id is no key'
-end
-from pg_class c
-join pg_namespace n on n.oid = c.relnamespace
-left join pg_attribute a on a.attrelid = c.oid and a.attname = 'id' and not a.attisdropped
-where n.nspname = 'auth' and c.relname = 'users'
-"""
-
-
 def _check_rights(connection: Connection) -> None:
     rights = connection.execute(sa.text(_RIGHTS)).mappings().one()
-    user, name = rights["user"], rights["quoted_user"]
-    if not rights["database"] and not rights["mivaa"]:
-        raise NoCreateRight(
-            user=user,
-            where=f"database `{rights['database_name']}` (the schema mivaa)",
-            remedy=f"grant create on database {rights['quoted_database']} to {name};",
-        )
-    if rights["mivaa"] is False:
-        raise NoCreateRight(
-            user=user,
-            where="schema `mivaa`",
-            remedy=f"grant usage, create on schema mivaa to {name};",
-        )
-    if not rights["public"]:
-        raise NoCreateRight(
-            user=user,
-            where="schema `public`",
-            remedy=f"grant usage, create on schema public to {name};",
-        )
-    if not rights["auth"]:
-        raise NoAuthRight(
-            user=user,
-            missing="USAGE on schema auth",
-            remedy=f"grant usage on schema auth to {name};",
-        )
-    if not rights["users"]:
-        raise NoAuthRight(
-            user=user, missing="REFERENCES", remedy=f"grant references on auth.users to {name};"
-        )
+    if not rights["database"] and rights["mivaa"] is None:
+        where = f"database `{rights['database_name']}` (the schema mivaa)"
+        right = f"create on database {rights['quoted_database']}"
+    elif rights["mivaa"] is False:
+        where, right = "schema `mivaa`", "usage, create on schema mivaa"
+    elif not rights["public"]:
+        where, right = "schema `public`", "usage, create on schema public"
+    else:
+        return
+    remedy = f"grant {right} to {rights['quoted_user']};"
+    raise NoCreateRight(user=rights["user"], where=where, remedy=remedy)
 
 
 _RIGHTS = """
@@ -439,11 +344,7 @@ select
     (select has_schema_privilege(oid, 'create') and has_schema_privilege(oid, 'usage')
      from pg_namespace where nspname = 'mivaa') as mivaa,
     (select has_schema_privilege(oid, 'create') and has_schema_privilege(oid, 'usage')
-     from pg_namespace where nspname = 'public') as public,
-    (select has_schema_privilege(oid, 'usage') from pg_namespace where nspname = 'auth') as auth,
-    (select has_column_privilege(c.oid, 'id', 'references')
-     from pg_class c join pg_namespace n on n.oid = c.relnamespace
-     where n.nspname = 'auth' and c.relname = 'users') as users
+     from pg_namespace where nspname = 'public') as public
 """
 
 
