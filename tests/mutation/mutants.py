@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy.engine import Connection
-
 from mutation.conditions import of_expression, of_function, of_trigger
+from sqlalchemy.engine import Connection
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 import click  # noqa: E402
-
 from mutation.laboratory import examine, laboratory  # noqa: E402
 from mutation.mutants import Mutant  # noqa: E402
 from mutation.proofs import proofs  # noqa: E402

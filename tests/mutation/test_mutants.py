@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from importlib.resources import files
 
 import pytest
-
-from fixtures.databases import Database
 from mutation.conditions import Change, of_expression, of_function, of_trigger
 from mutation.mutants import NOT_ABOUT_ACCESS, Mutant, all_mutants
 from mutation.proofs import proofs
 from mutation.rounds import NOT_SEARCHED, TESTS, rounds_of
+
+from fixtures.databases import Database
 
 SQL = files("mivaa_schema") / "sql"
 

@@ -4,7 +4,7 @@ Run it with the extra ``fastapi`` and a server such as uvicorn::
 
     DATABASE_URL=postgresql://authenticator:password@host:5432/postgres \
     ISSUER=https://project.supabase.co/auth/v1 \
-    uvicorn --factory search_api:from_environment
+    uvicorn --factory examples.search_api:from_environment
 """
 
 import os
