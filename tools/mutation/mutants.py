@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mutation.conditions import of_expression, of_function, of_trigger
 from sqlalchemy.engine import Connection
+
+from tools.mutation.conditions import of_expression, of_function, of_trigger
 
 
 @dataclass(frozen=True)

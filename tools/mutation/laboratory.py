@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from mutation.mutants import Mutant, all_mutants
 
 import fixtures
 from fixtures.clusters import NEWEST, SUPERUSER, Kind
 from fixtures.databases import Database, janitor_of, let_owner_create, make_platform
 from fixtures.people import World
 from mivaa_schema.server import EmbeddedServer
+from tools.mutation.mutants import Mutant, all_mutants
 
 ROOT = Path(__file__).parents[2]
 
