@@ -18,7 +18,7 @@ import psycopg2.extensions
 
 from mivaa_schema.errors import MivaaError
 from mivaa_schema.server import processes
-from mivaa_schema.server.files import Files
+from mivaa_schema.server.files import Files, packaged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,6 +150,7 @@ class EmbeddedServer:
 
         """
         self.files.check_owner()
+        installed = self._source or packaged(self.major)
         self.files.make_home()
         with self.files.locked():
             self.files.check_version()
@@ -164,7 +165,7 @@ class EmbeddedServer:
                 processes.end(pid, processes.QUICK)
             processes.end_orphans(self.data)
             self.files.make_folder()
-            binaries = self.files.binaries(self._source)
+            binaries = self.files.binaries(installed)
             if not self.data.exists():
                 self._initialise(binaries)
             self._configure()

@@ -271,17 +271,16 @@ class Files:
             and len(os.fsencode(f"{folder}{_LONGEST_SOCKET_NAME}")) <= _SOCKET_PATH_LIMIT
         )
 
-    def binaries(self, source: Path | None = None) -> Path:
-        """Find the installation to run, or make a copy of it where the server can reach it.
+    def binaries(self, source: Path) -> Path:
+        """Give an installation that the server can reach: this one, or else a copy of it.
 
         Args:
-            source: an installation (with bin, lib, share); the packaged one without it.
+            source: an installation (with bin, lib, share).
 
         Raises:
-            BinariesMissing: there is none of this version.
+            BinariesMissing: it has no program `postgres`.
 
         """
-        source = source or packaged(self.major)
         program = source / "bin" / "postgres"
         if not program.exists():
             raise BinariesMissing(major=self.major, detail=f"{program} does not exist")
