@@ -66,15 +66,6 @@ class ExtraMissing(MivaaError):
     """
 
 
-class TransactionPooler(MivaaError):
-    """The address {server} leads through a transaction pooler: {reason}.
-    Behind one, a connection has no session of its own, so the lock that keeps upgrades apart and
-    the bounds of their waits would not hold. Nothing was changed. Use the direct address, or a
-    session pooler: {remedy}. If connections do keep their session there, say so with
-    `-x pooler=session` (or MIVAA_POOLER=session).
-    """
-
-
 class UnknownHead(MivaaError):
     """The database is at revision `{revision}`, which this version of mivaa-schema (head `{head}`)
     does not know. Install the version that made it, or a later one.

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from mivaa_schema import platform
-from mivaa_schema.database import (
+from mivaa_schema.database import connect, create_engine, database_url, explain, open_engine
+from mivaa_schema.database.failures import (
     CannotConnect,
     ConnectionRefusedByRules,
     DatabaseFailed,
@@ -19,11 +20,6 @@ from mivaa_schema.database import (
     NoSuchDatabase,
     TooManyConnections,
     WrongPassword,
-    connect,
-    create_engine,
-    database_url,
-    explain,
-    open_engine,
 )
 from mivaa_schema.server import EmbeddedServer
 from mivaa_schema.settings import Settings
