@@ -1,34 +1,16 @@
-"""The command `mivaa-schema`, one command a file."""
+"""The command `mivaa-schema`: each module here but `group` adds one command."""
 
-from importlib.util import find_spec
+import importlib.util
+import pkgutil
 
 from mivaa_schema.errors import ExtraMissing
 
-if find_spec("click") is None:
+if importlib.util.find_spec("click") is None:
     raise SystemExit(str(ExtraMissing(extra="migrate")))
 
-from mivaa_schema.cli import (
-    freeze,
-    platform_install,
-    platform_status,
-    preflight,
-    repair,
-    server_start,
-    server_status,
-    server_stop,
-    server_url,
-)
 from mivaa_schema.cli.group import main
 
-__all__ = [
-    "freeze",
-    "main",
-    "platform_install",
-    "platform_status",
-    "preflight",
-    "repair",
-    "server_start",
-    "server_status",
-    "server_stop",
-    "server_url",
-]
+for _module in pkgutil.iter_modules(__path__, f"{__name__}."):
+    importlib.import_module(_module.name)
+
+__all__ = ["main"]

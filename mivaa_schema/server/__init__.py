@@ -161,7 +161,7 @@ class EmbeddedServer:
             if pid and self._answers() and same_port:
                 return
             if pid:
-                # It may be beyond obeying: less patience, recovery makes good what is lost.
+                # It may not react any more: wait less, recovery restores what is lost.
                 processes.end(pid, processes.QUICK)
             processes.end_orphans(self.data)
             self.files.make_folder()
