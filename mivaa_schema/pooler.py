@@ -10,7 +10,7 @@ from sqlalchemy import exc
 
 from mivaa_schema import database
 from mivaa_schema.database import connect, database_url, explain, plain_engine, server_name
-from mivaa_schema.errors import TransactionPooler
+from mivaa_schema.errors import MivaaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,15 @@ _KNOWN: tuple[tuple[str, str | None, str], ...] = (
     (r".*\.supabase\.(com|co|net|red)", "6543", "the same address with port 5432 instead of 6543"),
     (r".*-pooler\..*\.neon\.tech", None, "the same address with a host without `-pooler`"),
 )
+
+
+class TransactionPooler(MivaaError):
+    """The address {server} leads through a transaction pooler: {reason}.
+    Behind one, a connection has no session of its own, so the lock that keeps upgrades apart and
+    the bounds of their waits would not hold. Nothing was changed. Use the direct address, or a
+    session pooler: {remedy}. If connections do keep their session there, say so with
+    `-x pooler=session` (or MIVAA_POOLER=session).
+    """
 
 
 def refuse_transaction_pooler(url: URL, setting: str = "auto") -> None:

@@ -7,13 +7,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mivaa_schema.errors import BadSetting, UnknownSetting
+from mivaa_schema.errors import MivaaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 # PostgreSQL keeps a timeout as a 32-bit number of milliseconds.
 _LONGEST = 2_147_483.0
+
+
+class UnknownSetting(MivaaError):
+    """There is no setting `{name}`. Known to `-x name=value` are: {known}."""
+
+
+class BadSetting(MivaaError):
+    """The setting `{name}` is {value!r}; expected was {expected}. Correct it in {source}."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import importlib
+import pickle
+import pkgutil
 import string
 
 import pytest
 
-from mivaa_schema import errors
+import mivaa_schema
 from mivaa_schema.errors import MivaaError
 
-KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type)
-         and issubclass(kind, MivaaError) and kind is not MivaaError]  # fmt: skip
+
+def kinds() -> list[type[MivaaError]]:
+    """Every error of every module."""
+    found = {}
+    for module in pkgutil.walk_packages(mivaa_schema.__path__, "mivaa_schema."):
+        if not module.name.endswith(("__main__", "sql")):
+            for kind in vars(importlib.import_module(module.name)).values():
+                if isinstance(kind, type) and issubclass(kind, MivaaError):
+                    found[kind.__name__] = kind
+    return [kind for name, kind in sorted(found.items()) if kind is not MivaaError]
 
 
-class Example(MivaaError):  # noqa: N818
+KINDS = kinds()
+
+
+class Example(MivaaError):
     """The door is {state}; it should
     be open. Run:
       open {door}
@@ -42,3 +56,21 @@ def test_every_error_has_a_message_and_fills_it(kind):
 def test_stripped_docstrings_leave_the_facts(monkeypatch):
     monkeypatch.setattr(Example, "__doc__", None)
     assert str(Example(state="shut", door="left")) == "Example: state=shut, door=left"
+
+
+def test_a_missing_field_does_not_hide_the_failure():
+    assert str(Example(door="left")).startswith("The door is (unknown state); it should")
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_no_error_fails_for_lack_of_a_field_or_by_an_odd_value(kind):
+    fields = {name for _, name, _, _ in string.Formatter().parse(kind.__doc__) if name}
+    assert all(f"(unknown {name})" in str(kind()) for name in fields)
+    assert all("odd" in str(kind(**{name: "odd"})) for name in fields)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_an_error_of_another_process_is_the_same_error(kind):
+    error = kind(detail="that is so", extra="left")
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert (type(again), str(again), again.fields) == (kind, str(error), error.fields)

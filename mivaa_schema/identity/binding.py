@@ -14,7 +14,8 @@ from sqlalchemy import event, exc
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 
-from mivaa_schema.errors import (
+from mivaa_schema.identity.claims import NOBODY, USERS, Identity
+from mivaa_schema.identity.errors import (
     AutocommitRefused,
     BadIdentity,
     BadTarget,
@@ -25,7 +26,6 @@ from mivaa_schema.errors import (
     TransactionLost,
     TwoPhaseRefused,
 )
-from mivaa_schema.identity.claims import NOBODY, USERS, Identity
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import ExecutionContext

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from mivaa_schema.errors import BadIdentity
+from mivaa_schema.identity.errors import BadIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

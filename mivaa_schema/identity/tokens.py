@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
-from mivaa_schema.errors import (
+from mivaa_schema.errors import ExtraMissing
+from mivaa_schema.identity.claims import USERS, Identity
+from mivaa_schema.identity.errors import (
     BadIdentity,
     BadTokenSettings,
-    ExtraMissing,
     TokenKeysUnavailable,
     TokenRefused,
 )
-from mivaa_schema.identity.claims import USERS, Identity
 
 try:
     import cryptography  # noqa: F401 - PyJWT can be there without it, and then knows HS256 only

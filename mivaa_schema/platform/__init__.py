@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import psycopg2
 import sqlalchemy as sa
 
-from mivaa_schema.errors import PlatformFailed, PlatformNotPermitted, PlatformOfAnother
+from mivaa_schema.errors import MivaaError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -48,6 +48,44 @@ where n.nspname = 'auth' and p.pronargs = 0
 """
 
 
+class AuthSchemaMissing(MivaaError):
+    """The database lacks what Supabase brings and this schema builds on: {missing}.
+    On a PostgreSQL of your own, install the stand-in once, as a superuser:
+      mivaa-schema platform install
+    """
+
+
+class AuthUsersUnfit(MivaaError):
+    """The table auth.users is there, but {fault}; expected was a column `id uuid` with a primary
+    key or unique constraint of its own. Repair the table before the upgrade.
+    """
+
+
+class NoAuthRight(MivaaError):
+    """User `{user}` may not refer to auth.users: it lacks {missing}. Let its owner run:
+    {remedy}
+    """
+
+
+class PlatformNotPermitted(MivaaError):
+    """User `{user}` may not create {part}: {detail}
+    Run `mivaa-schema platform install` as a superuser. Nothing was changed.
+    """
+
+
+class PlatformFailed(MivaaError):
+    """The stand-in's {part} could not be made ({sqlstate}): {detail}
+    Move what is in its way, then run `mivaa-schema platform install` again. Nothing was changed.
+    """
+
+
+class PlatformOfAnother(MivaaError):
+    """Missing are {missing}, but schema `auth` belongs to `{owner}`, and you are `{user}`.
+    What a platform owns is not ours to complete: let `{owner}` add it, or run
+    `mivaa-schema platform install` as a superuser. Nothing was changed.
+    """
+
+
 def missing(connection: Connection, *, extras: bool = False) -> list[str]:
     """Name the parts of the platform that the database lacks."""
     present = set(connection.execute(sa.text(_PRESENT)).scalars())
@@ -65,6 +103,58 @@ def is_stand_in(connection: Connection) -> bool:
     """Whether schema `auth` is ours and not a platform's."""
     sql = "select obj_description(to_regnamespace('auth'), 'pg_namespace')"
     return "stand-in by mivaa-schema" in (connection.execute(sa.text(sql)).scalar() or "")
+
+
+def check(connection: Connection) -> None:
+    """Check that the database has what the chain needs of the platform, and that one may use it.
+
+    Raises:
+        AuthSchemaMissing: parts are missing.
+        AuthUsersUnfit: no foreign key can refer to auth.users.
+        NoAuthRight: the user may not refer to auth.users.
+
+    """
+    lacking = missing(connection)
+    if lacking:
+        raise AuthSchemaMissing(missing=", ".join(lacking))
+    fault = connection.execute(sa.text(_USERS_FAULT)).scalar()
+    if fault:
+        raise AuthUsersUnfit(fault=fault)
+    user, name, auth, users = connection.execute(sa.text(_RIGHTS)).one()
+    if not auth:
+        remedy = f"grant usage on schema auth to {name};"
+        raise NoAuthRight(user=user, missing="USAGE on schema auth", remedy=remedy)
+    if not users:
+        remedy = f"grant references on auth.users to {name};"
+        raise NoAuthRight(user=user, missing="REFERENCES", remedy=remedy)
+
+
+# A foreign key needs a column of the right type and a key on it alone.
+_USERS_FAULT = """
+select case
+    when a.attnum is null then 'has no column id'
+    when a.atttypid <> 'uuid'::regtype then 'its id is ' || format_type(a.atttypid, a.atttypmod)
+    when not exists (
+        select from pg_index i
+        where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indimmediate
+            and i.indpred is null and i.indnkeyatts = 1 and i.indkey[0] = a.attnum
+    ) then 'its id is no key'
+end
+from pg_class c
+join pg_namespace n on n.oid = c.relnamespace
+left join pg_attribute a on a.attrelid = c.oid and a.attname = 'id' and not a.attisdropped
+where n.nspname = 'auth' and c.relname = 'users'
+"""
+
+_RIGHTS = """
+select
+    current_user,
+    quote_ident(current_user),
+    (select has_schema_privilege(oid, 'usage') from pg_namespace where nspname = 'auth'),
+    (select has_column_privilege(c.oid, 'id', 'references')
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = 'auth' and c.relname = 'users')
+"""
 
 
 def install(connection: Connection, *, owner: str | None = None) -> list[str]:

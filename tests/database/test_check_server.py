@@ -10,12 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from mivaa_schema import platform
-from mivaa_schema.database import check_server, check_version
-from mivaa_schema.errors import (
-    AuthSchemaMissing,
-    AuthUsersUnfit,
-    MivaaError,
-    NoAuthRight,
+from mivaa_schema.database import (
     NoCreateRight,
     ServerReadOnly,
     ServerTooOld,
@@ -23,7 +18,11 @@ from mivaa_schema.errors import (
     VectorMissing,
     VectorNotCreatable,
     VectorTooOld,
+    check_server,
+    check_version,
 )
+from mivaa_schema.errors import MivaaError
+from mivaa_schema.platform import AuthSchemaMissing, AuthUsersUnfit, NoAuthRight
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sqlalchemy import exc
 
 from mivaa_schema import platform
 from mivaa_schema.database import connect, create_engine, database_url, explain, open_engine
-from mivaa_schema.errors import (
+from mivaa_schema.database.failures import (
     CannotConnect,
     ConnectionRefusedByRules,
     DatabaseFailed,

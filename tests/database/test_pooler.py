@@ -20,11 +20,11 @@ from fixtures.bouncers import Bouncer, bouncer, load, needs_pgbouncer
 from fixtures.clusters import Kind, Servers
 from fixtures.databases import OWNER, Database
 from mivaa_schema.database import create_engine, database_url
-from mivaa_schema.errors import BadSetting, HostUnreachable, TransactionPooler
+from mivaa_schema.database.failures import HostUnreachable
 from mivaa_schema.migrations import UPGRADE_LOCK
-from mivaa_schema.pooler import declared, refuse_transaction_pooler
+from mivaa_schema.pooler import TransactionPooler, declared, refuse_transaction_pooler
 from mivaa_schema.server import EmbeddedServer
-from mivaa_schema.settings import Settings
+from mivaa_schema.settings import BadSetting, Settings
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from mivaa_schema.database import create_engine, database_url, server_name
-from mivaa_schema.errors import MalformedUrl, OtherDriver
+from mivaa_schema.database.url import MalformedUrl, OtherDriver
 
 
 def connection_arguments(text: str) -> dict[str, str]:

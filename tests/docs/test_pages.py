@@ -33,7 +33,7 @@ def test_readme_begins_with_the_two_commands() -> None:
     first = blocks_of(ROOT / "README.md")[0]
     install = "python3 -m venv .venv && .venv/bin/pip install -q -c constraints.txt -e"
     assert first.text.splitlines() == [
-        f"{install} . && .venv/bin/alembic upgrade head",
+        f"{install} '.[migrate,embedded]' && .venv/bin/alembic upgrade head",
         f"{install} '.[dev]' && .venv/bin/pytest -n 2",
     ]
 

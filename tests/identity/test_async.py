@@ -23,14 +23,14 @@ from sqlalchemy.ext.asyncio import (
 from fixtures.databases import Database
 from fixtures.identities import ADA, ASYNC, BEN, address, async_engine
 from fixtures.people import Person, World
-from mivaa_schema.errors import (
+from mivaa_schema.identity import Identity, IdentityMissing, identify
+from mivaa_schema.identity.errors import (
     AutocommitRefused,
     BadTarget,
     EngineNotGuarded,
     IdentityChanged,
     TransactionLost,
 )
-from mivaa_schema.identity import Identity, IdentityMissing, identify
 from mivaa_schema.models import Document
 from mivaa_schema.search import search_documents
 

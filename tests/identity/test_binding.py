@@ -18,7 +18,8 @@ from fixtures.clusters import SUPERUSER
 from fixtures.databases import Database
 from fixtures.identities import ADA, BEN, SYNC, Engines
 from fixtures.people import Person, World, named
-from mivaa_schema.errors import (
+from mivaa_schema.identity import Identity, IdentityMissing, guard, identify
+from mivaa_schema.identity.errors import (
     AutocommitRefused,
     BadIdentity,
     BadTarget,
@@ -29,7 +30,6 @@ from mivaa_schema.errors import (
     TransactionLost,
     TwoPhaseRefused,
 )
-from mivaa_schema.identity import Identity, IdentityMissing, guard, identify
 from mivaa_schema.models import Document
 
 W = World()

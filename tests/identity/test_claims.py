@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mivaa_schema.errors import BadIdentity
 from mivaa_schema.identity import Identity
+from mivaa_schema.identity.errors import BadIdentity
 
 USER = uuid.UUID("00000000-0000-4000-8000-00000000000a")
 NORTH = uuid.UUID("00000000-0000-4000-8000-000000000001")

@@ -35,13 +35,13 @@ from fixtures.issuer import (
     say,
     signed,
 )
-from mivaa_schema.errors import (
+from mivaa_schema.identity import tokens
+from mivaa_schema.identity.errors import (
     BadIdentity,
     BadTokenSettings,
     TokenKeysUnavailable,
     TokenRefused,
 )
-from mivaa_schema.identity import tokens
 from mivaa_schema.identity.tokens import KeySet, TokenVerifier
 
 NORTH = uuid.UUID("00000000-0000-4000-8000-000000000001")

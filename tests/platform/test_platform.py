@@ -10,7 +10,7 @@ from sqlalchemy import exc
 
 from mivaa_schema import platform
 from mivaa_schema.database import create_engine
-from mivaa_schema.errors import PlatformFailed, PlatformNotPermitted, PlatformOfAnother
+from mivaa_schema.platform import PlatformFailed, PlatformNotPermitted, PlatformOfAnother
 
 EVERYTHING = [*platform.PARTS, *platform.EXTRAS]
 USER = "7e57f00d-0000-4000-8000-000000000001"

@@ -88,7 +88,7 @@ def calm(seed: Path) -> Iterator[EmbeddedServer]:
 # The interpreter can lie where only root can read it: what the script needs is imported first.
 BECOME = """
 import os, pwd, encodings.idna, traceback, linecache, tokenize
-import mivaa_schema.cli
+import filelock, psycopg2, mivaa_schema.server
 who = pwd.getpwnam({user!r})
 os.setgroups([])
 os.setgid(who.pw_gid)

@@ -13,19 +13,15 @@ import pytest
 import sqlalchemy as sa
 
 from mivaa_schema.database import create_engine
-from mivaa_schema.errors import (
-    BinariesMissing,
+from mivaa_schema.server import EmbeddedServer, PortTaken, ServerNotStarted, TcpOff
+from mivaa_schema.server.files import (
     DataFolderDamaged,
     DataFolderForeign,
     DataFolderOtherMajor,
-    DataFolderUnreachable,
     FolderNotWritable,
-    NoServerUser,
-    PortTaken,
-    ServerNotStarted,
-    TcpOff,
+    packaged,
 )
-from mivaa_schema.server import EmbeddedServer, _packaged
+from mivaa_schema.server.processes import BinariesMissing, DataFolderUnreachable, NoServerUser
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be others")
 
@@ -144,7 +140,7 @@ def test_system_without_unix_users_is_told_and_can_use_another_server(python):
     done = python("""
 import sys
 sys.modules["pwd"] = None
-import mivaa_schema.cli, os
+import mivaa_schema.cli, mivaa_schema.database, os
 from pathlib import Path
 from mivaa_schema.server import EmbeddedServer
 home = Path("home")
@@ -170,7 +166,7 @@ def test_folder_that_the_server_cannot_reach_is_refused_before_anything_is_made(
 
 @as_root
 def test_binaries_that_the_server_cannot_reach_are_copied(embedded, closed):
-    package = _packaged(18).parent
+    package = packaged(18).parent
     for folder in (f"{package.name}/pginstall18", f"{package.name}.libs"):
         if (package.parent / folder).exists():
             shutil.copytree(
@@ -229,7 +225,7 @@ def test_any_folder_name_works(embedded, place, name):
     server.stop()
     # A socket outside of the home goes with the server.
     assert not server.status().running
-    assert not Path(server._remembered()["socket"]).exists() or name in server.url()
+    assert not Path(server.files.remembered()["socket"]).exists() or name in server.url()
 
 
 def test_data_of_another_version_is_refused(server):

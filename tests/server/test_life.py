@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from mivaa_schema.errors import ServerNotRunning
+from mivaa_schema.server import ServerNotRunning
 
 START = """
 from pathlib import Path

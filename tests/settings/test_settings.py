@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mivaa_schema.errors import BadSetting, UnknownSetting
-from mivaa_schema.settings import Settings
+from mivaa_schema.settings import BadSetting, Settings, UnknownSetting
 
 
 def test_nothing_given_is_the_embedded_server_in_the_current_folder():

@@ -1,4 +1,4 @@
-"""Each verb does its work, or ends with one message on stderr and code 1."""
+"""Each command does its work, or ends with one message on stderr and code 1."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from click import Group
+
+from mivaa_schema.cli import main
 
 
 @pytest.fixture
@@ -124,12 +127,59 @@ def test_wrong_usage_is_code_2(mivaa):
     assert mivaa("server", "start", "--major", "17").exit_code == 2
 
 
+def python(script, folder, *arguments):
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        capture_output=True, text=True, env=environment, cwd=folder, check=False,
+    )  # fmt: skip
+
+
 def test_a_real_process_prints_no_traceback(tmp_path):
     script = "from mivaa_schema.cli import main; main()"
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(
-        [sys.executable, "-c", script, "platform", "status", "--url", "mysql://here/db"],
-        capture_output=True, text=True, env=environment, cwd=tmp_path, check=False,
-    )  # fmt: skip
+    done = python(script, tmp_path, "platform", "status", "--url", "mysql://here/db")
     assert done.returncode == 1
     assert done.stderr.startswith("Error: The database address begins with `mysql://`")
+
+
+INTERRUPTED = """
+import os, signal, time
+from mivaa_schema.cli import main
+
+@main.command()
+def wait():
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(600)
+
+main(["wait"])
+"""
+
+
+def test_interrupt_is_one_line_and_code_130(tmp_path):
+    done = python(INTERRUPTED, tmp_path)
+    assert done.returncode == 130
+    assert done.stderr == "Interrupted. Run the same command again to continue.\n"
+
+
+def commands(group, *path):
+    for name, command in group.commands.items():
+        yield from commands(command, *path, name) if isinstance(command, Group) else [(*path, name)]
+
+
+HELPED = """
+import sys
+from mivaa_schema.cli import main
+
+try:
+    main()
+finally:
+    slow = {"alembic", "alembic_utils", "filelock", "psycopg2", "sqlalchemy", "tqdm"}
+    assert not slow & set(sys.modules), slow & set(sys.modules)
+"""
+
+
+@pytest.mark.parametrize("words", [(), *commands(main)], ids=" ".join)
+def test_help_imports_nothing_slow(tmp_path, words):
+    done = python(HELPED, tmp_path, *words, "--help")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Usage: ")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from itertools import groupby
 from operator import attrgetter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mivaa_schema.demo.passages import Passage, literal, mean
+from examples.demo.passages import Passage, literal, mean
 from mivaa_schema.models import LEGACY_DIMENSIONS
 from mivaa_schema.models.workspace_member import ROLES
 
@@ -65,7 +65,7 @@ def build(connection: Connection, workspaces: Sequence[Workspace]) -> None:
         connection: of the role that shall own the tables; the caller commits.
         workspaces: what to fill them with.
     """
-    tables = resources.files(__package__).joinpath("existing_platform.sql")
+    tables = Path(__file__).with_suffix(".sql")
     connection.exec_driver_sql(tables.read_text(encoding="utf-8"))
     for workspace in workspaces:
         _fill(connection, workspace)

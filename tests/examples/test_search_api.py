@@ -1,8 +1,7 @@
-"""docs/examples/search_api.py through HTTP, on a real database."""
+"""examples/search_api.py through HTTP, on a real database."""
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,18 +13,17 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from examples import search_api
 from fixtures.clusters import Kind
 from fixtures.databases import Database
 from fixtures.identities import POOL_OF_ONE, address
 from fixtures.issuer import EC, ISSUER, SECRET, KeyServer, key_server, signed
-from fixtures.pages import ROOT
 from fixtures.people import Person, World
 from fixtures.shelves import CHUNKS, DOCUMENTS, Shelf
 from fixtures.vectors import clustered
 from mivaa_schema.identity.tokens import TokenVerifier
 
 W = World()
-EXAMPLE = ROOT / "docs" / "examples" / "search_api.py"
 
 
 @pytest.fixture(scope="session")
@@ -53,15 +51,12 @@ def keys() -> Iterator[KeyServer]:
 @pytest.fixture
 def api(library: Any, keys: KeyServer) -> Iterator[TestClient]:
     """The application, with a single connection that logs in as the API does."""
-    spec = importlib.util.spec_from_file_location("search_api", EXAMPLE)
-    assert spec
-    assert spec.loader
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
     url = address(library[0], "psycopg2", "authenticator")
     engine = sa.create_engine(url, **POOL_OF_ONE)
     verifier = TokenVerifier(issuer=ISSUER, secret=SECRET, jwks_url=keys.url)
-    with TestClient(example.create_app(engine, verifier), raise_server_exceptions=False) as client:
+    with TestClient(
+        search_api.create_app(engine, verifier), raise_server_exceptions=False
+    ) as client:
         yield client
     engine.dispose()
 

@@ -9,12 +9,7 @@ import operator
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
 
 MODEL = "all-MiniLM-L6-v2"
 DIMENSIONS = 384
@@ -30,11 +25,11 @@ class Passage:
 
 
 def shipped() -> list[Passage]:
-    """The passages that come with the package: descriptions of software, on seven topics."""
-    return load(resources.files(__name__.rpartition(".")[0]) / "data")
+    """The passages beside this file: descriptions of software, on seven topics."""
+    return load(Path(__file__).with_name("data"))
 
 
-def load(folder: Traversable | Path) -> list[Passage]:
+def load(folder: Path) -> list[Passage]:
     """Read ``passages.json`` and ``passages_384.f16`` (rows of 384 little-endian half floats).
 
     Raises:

@@ -1,4 +1,4 @@
-"""The demo keeps its promises on a real database, and says so when one is broken."""
+"""Every check of the demo passes on a real database, and fails where something is broken."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy.engine import Engine
 
+from examples import demo
+from examples.demo import existing_platform, passages
+from examples.demo.__main__ import main
+from examples.demo.checks import Check
+from examples.demo.passages import Passage
+from examples.demo.stage import Stage
 from fixtures.clusters import both_majors
 from fixtures.databases import Database
-from mivaa_schema import demo
-from mivaa_schema.cli import main
-from mivaa_schema.demo import existing_platform, passages
-from mivaa_schema.demo.passages import Passage
-from mivaa_schema.demo.promises import Promise
-from mivaa_schema.demo.stage import Stage
 from mivaa_schema.server import EmbeddedServer
 
 MORE = Path(__file__).parents[1] / "data" / "passages"
@@ -46,23 +46,23 @@ def stage_on(database: Database, shown: list[Passage]) -> Stage:
     )
 
 
-def broken(promises: list[Promise]) -> list[str]:
-    return [f"{promise.text}: {promise.found}" for promise in promises if not promise.kept]
+def failed(checks: list[Check]) -> list[str]:
+    return [f"{check.text}: {check.found}" for check in checks if not check.passed]
 
 
 @both_majors
-def test_every_promise_is_kept_by_an_owner_who_is_no_superuser(
+def test_every_check_passes_for_an_owner_who_is_no_superuser(
     platform_database: Database,
 ) -> None:
-    promises = demo.show(stage_on(platform_database, passages.shipped()))
-    assert broken(promises) == []
-    assert len(promises) == 12
+    checks = demo.show(stage_on(platform_database, passages.shipped()))
+    assert failed(checks) == []
+    assert len(checks) == 12
 
 
-def test_every_promise_is_kept_with_many_more_passages(platform_database: Database) -> None:
+def test_every_check_passes_with_many_more_passages(platform_database: Database) -> None:
     shown = [*passages.shipped(), *passages.load(MORE)]
     assert len(shown) > 1800
-    assert broken(demo.show(stage_on(platform_database, shown))) == []
+    assert failed(demo.show(stage_on(platform_database, shown))) == []
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_every_promise_is_kept_with_many_more_passages(platform_database: Databa
     ],
     ids=["no isolation", "a wide policy", "spoilt embeddings", "a grant to anon", "lost rows"],
 )
-def test_a_broken_promise_is_named(
+def test_a_failed_check_is_named(
     platform_database: Database, monkeypatch: pytest.MonkeyPatch, fault: str, named: list[str]
 ) -> None:
     upgrade = demo.upgrade
@@ -93,7 +93,7 @@ def test_a_broken_promise_is_named(
             connection.exec_driver_sql(fault)
 
     monkeypatch.setattr(demo, "upgrade", upgrade_with_a_fault)
-    found = broken(demo.show(stage_on(platform_database, passages.shipped()[::2])))
+    found = failed(demo.show(stage_on(platform_database, passages.shipped()[::2])))
     for text in named:
         assert any(text in line for line in found), found
 
@@ -116,32 +116,32 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture
 def run(home: Path) -> Callable[[], Result]:
-    return lambda: CliRunner().invoke(main, ["demo", "--home", str(home)])
+    return lambda: CliRunner().invoke(main, ["--home", str(home)])
 
 
 def test_the_command_tells_the_story_and_ends_with_0(run: Callable[[], Result]) -> None:
     done = run()
     assert done.exit_code == 0, done.output
-    assert "12 of 12 promises kept" in done.stdout
-    assert "BROKEN" not in done.stdout
+    assert "12 of 12 checks passed" in done.stdout
+    assert "FAILED" not in done.stdout
     assert 'Look around: psql "postgresql://' in done.stdout
 
 
-def test_the_command_ends_with_1_where_a_promise_is_broken(
+def test_the_command_ends_with_1_where_a_promise_is_failed(
     run: Callable[[], Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    promise = Promise("nothing is lost", kept=False, found="a row")
+    check = Check("nothing is lost", passed=False, found="a row")
     upgraded = demo.upgraded
 
-    def upgraded_badly(stage: Stage, before: dict[str, int]) -> Promise:
+    def upgraded_badly(stage: Stage, before: dict[str, int]) -> Check:
         upgraded(stage, before)
-        return promise
+        return check
 
     monkeypatch.setattr(demo, "upgraded", upgraded_badly)
     done = run()
     assert done.exit_code == 1
-    assert "[BROKEN] nothing is lost: a row" in done.stdout
-    assert "11 of 12 promises kept" in done.stdout
+    assert "[FAILED] nothing is lost: a row" in done.stdout
+    assert "11 of 12 checks passed" in done.stdout
 
 
 def test_a_database_of_that_name_that_is_somebodys_own_is_left_alone(

@@ -7,10 +7,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from mutation.mutants import Mutant
+from tools.mutation.mutants import Mutant
 
-TESTS = Path(__file__).parents[1]
-SQL = TESTS.parent / "mivaa_schema/sql"
+ROOT = Path(__file__).parents[2]
+TESTS = ROOT / "tests"
+SQL = ROOT / "mivaa_schema/sql"
 
 LAWS = "sql/laws"
 MOST_LIKELY = ("sql/policies", "isolation", "sql/triggers")

@@ -1,4 +1,4 @@
-"""What the schema promises, each tried out on the stage."""
+"""What the schema is for, each checked on the stage."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from mivaa_schema.demo.existing_platform import Workspace
-from mivaa_schema.demo.passages import Passage, cosine, literal, nearest, noisy
-from mivaa_schema.demo.stage import MATCHES, Stage, acting, as_user, refusal, search
+from examples.demo.existing_platform import Workspace
+from examples.demo.passages import Passage, cosine, literal, nearest, noisy
+from examples.demo.stage import MATCHES, Stage, acting, as_user, refusal, search
 from mivaa_schema.models import DIMENSIONS
 from mivaa_schema.models.workspace_member import ROLES
 
@@ -26,15 +26,15 @@ _REFUSED = "42501"
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
-    """Something that the schema promises, whether it was kept, and what was found."""
+class Check:
+    """What should be, whether it is, and what was found."""
 
     text: str
-    kept: bool
+    passed: bool
     found: str
 
 
-def finds_each_passage(stage: Stage) -> Promise:
+def finds_each_passage(stage: Stage) -> Check:
     """Ask for passages in other words, while half of them have only their former embedding."""
     asked = first = 0
     versions: dict[str, int] = {}
@@ -52,14 +52,14 @@ def finds_each_passage(stage: Stage) -> Promise:
                         first += 1
                         versions[row.embedding_version] = versions.get(row.embedding_version, 0) + 1
     through = ", ".join(f"{count} through {name}" for name, count in sorted(versions.items()))
-    return Promise(
+    return Check(
         "a passage is found through whichever embedding it has",
         first == asked and len(versions) == 2,
         f"{first} of {asked} ({through})",
     )
 
 
-def finds_what_is_near(stage: Stage) -> tuple[Promise, Promise]:
+def finds_what_is_near(stage: Stage) -> tuple[Check, Check]:
     """Ask with passages of other workspaces, and compare with every passage of the own one."""
     hits = expected = first = questions = foreign = nearer_elsewhere = 0
     stage.say("")
@@ -86,12 +86,12 @@ def finds_what_is_near(stage: Stage) -> tuple[Promise, Promise]:
         stage.say(f'    "{example.text}"')
         stage.say(f'    {answer.similarity:.2f}  "{answer.content}"')
     return (
-        Promise(
+        Check(
             f"search finds the {MATCHES} nearest passages of the workspace",
             hits >= RECALL * expected and first >= RECALL * questions,
             f"{hits} of {expected} in {questions} questions, {first} times the nearest first",
         ),
-        Promise(
+        Check(
             "no passage of another workspace is found",
             foreign == 0,
             f"{foreign} of the {nearer_elsewhere} that would have been nearer",
@@ -99,7 +99,7 @@ def finds_what_is_near(stage: Stage) -> tuple[Promise, Promise]:
     )
 
 
-def progress_adds_up(stage: Stage) -> Promise:
+def progress_adds_up(stage: Stage) -> Check:
     """Read how far the embeddings are, as a user and as the owner."""
     sql = "select total_records, migrated_records from public.get_embedding_migration_progress()"
     workspace = stage.workspaces[0]
@@ -109,14 +109,14 @@ def progress_adds_up(stage: Stage) -> Promise:
     with as_user(stage, workspace, "viewer") as connection:
         own = tuple(connection.exec_driver_sql(sql).one())
     total, share = len(stage.passages), len(workspace.passages)
-    return Promise(
+    return Check(
         "progress counts the own workspace for users and everything for the owner",
         everything == (total, total) and own == (share, share),
         f"{own[1]} of {own[0]} in {workspace.name}, {everything[1]} of {everything[0]} in all",
     )
 
 
-def roles_hold(stage: Stage) -> Promise:
+def roles_hold(stage: Stage) -> Check:
     """Let a member of each role try each command on a document of the workspace."""
     workspace = stage.workspaces[0]
     wrong = []
@@ -131,7 +131,7 @@ def roles_hold(stage: Stage) -> Promise:
                 wrong.append(f"{role} {name}")
         stage.say(f"    {role:8}" + "".join(f"{cell:>8}" for cell in cells))
     cases = len(ROLES) * len(COMMANDS)
-    return Promise(
+    return Check(
         "roles that only read change nothing",
         not wrong,
         f"{cases} cases as they should be" if not wrong else f"wrong: {', '.join(wrong)}",
@@ -153,7 +153,7 @@ def _may(connection: Connection, name: str, workspace: Workspace, user: uuid.UUI
     return (len(result.all()) if name == "select" else result.rowcount) > 0
 
 
-def refusals(stage: Stage) -> Iterator[Promise]:
+def refusals(stage: Stage) -> Iterator[Check]:
     """Try what nobody may do."""
     here, there = stage.workspaces[:2]
     search_in = (
@@ -180,16 +180,16 @@ def refusals(stage: Stage) -> Iterator[Promise]:
         yield _refused("a viewer who empties the table", state)
 
 
-def _sees_nothing(who: str, connection: Connection, workspace: Workspace) -> Promise:
+def _sees_nothing(who: str, connection: Connection, workspace: Workspace) -> Check:
     rows = connection.execute(
         sa.text("select count(*) from public.document_chunks where workspace_id = :workspace"),
         {"workspace": workspace.id},
     ).scalar_one()
-    return Promise(who, rows == 0, f"sees {rows} passages")
+    return Check(who, rows == 0, f"sees {rows} passages")
 
 
-def _refused(who: str, sqlstate: str | None) -> Promise:
-    return Promise(who, sqlstate == _REFUSED, f"refused ({sqlstate})" if sqlstate else "let in")
+def _refused(who: str, sqlstate: str | None) -> Check:
+    return Check(who, sqlstate == _REFUSED, f"refused ({sqlstate})" if sqlstate else "let in")
 
 
 def sample(passages: Sequence[Passage], count: int) -> list[Passage]:

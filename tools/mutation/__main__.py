@@ -9,14 +9,15 @@ from pathlib import Path
 
 # Linear algebra in many threads, in many processes, keeps them waiting for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
+# The fixtures of the tests are imported by that name.
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
-import click  # noqa: E402
+import click
 
-from mutation.laboratory import examine, laboratory  # noqa: E402
-from mutation.mutants import Mutant  # noqa: E402
-from mutation.proofs import proofs  # noqa: E402
-from mutation.rounds import rounds_of  # noqa: E402
+from tools.mutation.laboratory import examine, laboratory
+from tools.mutation.mutants import Mutant
+from tools.mutation.proofs import proofs
+from tools.mutation.rounds import rounds_of
 
 UNCHANGED = Mutant("nothing is taken away", "")
 
@@ -90,4 +91,4 @@ def main(
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="python -m tools.mutation")

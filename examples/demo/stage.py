@@ -13,8 +13,8 @@ import click
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from mivaa_schema.demo.existing_platform import Workspace
-from mivaa_schema.demo.passages import Passage, padded
+from examples.demo.existing_platform import Workspace
+from examples.demo.passages import Passage, padded
 from mivaa_schema.models import DIMENSIONS, LEGACY_DIMENSIONS
 from mivaa_schema.search import FoundChunk, search_chunks
 

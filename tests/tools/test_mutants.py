@@ -11,10 +11,10 @@ from importlib.resources import files
 import pytest
 
 from fixtures.databases import Database
-from mutation.conditions import Change, of_expression, of_function, of_trigger
-from mutation.mutants import NOT_ABOUT_ACCESS, Mutant, all_mutants
-from mutation.proofs import proofs
-from mutation.rounds import NOT_SEARCHED, TESTS, rounds_of
+from tools.mutation.conditions import Change, of_expression, of_function, of_trigger
+from tools.mutation.mutants import NOT_ABOUT_ACCESS, Mutant, all_mutants
+from tools.mutation.proofs import proofs
+from tools.mutation.rounds import NOT_SEARCHED, ROOT, TESTS, rounds_of
 
 SQL = files("mivaa_schema") / "sql"
 
@@ -172,8 +172,8 @@ def test_the_tests_of_a_function_come_first(mutants: list[Mutant]) -> None:
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command, in a process without threads: it forks."""
-    command = [sys.executable, str(TESTS / "mutation/run.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "tools.mutation", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 OPEN = "table public.documents: without row-level security"

@@ -1,4 +1,4 @@
-"""A show of what the schema promises, on real passages: upgrade, search, isolation, refusals."""
+"""Shows on real passages what the schema does: upgrade, search, isolation, refusals."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.util import CommandError
 
+from examples.demo import checks, existing_platform
+from examples.demo.checks import Check
+from examples.demo.passages import MODEL, literal, mean, shipped
+from examples.demo.stage import Say, Stage, as_user
 from mivaa_schema import database, platform
-from mivaa_schema.demo import existing_platform, promises
-from mivaa_schema.demo.passages import MODEL, literal, mean, shipped
-from mivaa_schema.demo.promises import Promise
-from mivaa_schema.demo.stage import Say, Stage, as_user
-from mivaa_schema.errors import DemoDatabaseTaken, MivaaError
+from mivaa_schema.errors import MivaaError
 from mivaa_schema.migrations import alembic_config, recorded_revisions
 from mivaa_schema.models import DIMENSIONS, LEGACY_DIMENSIONS
 
@@ -25,13 +25,19 @@ if TYPE_CHECKING:
     from mivaa_schema.server import EmbeddedServer
 
 DATABASE = "mivaa_demo"
-MARK = "made by mivaa-schema demo"
+MARK = "made by the demo of mivaa-schema"
 """Comment on the demo's database; one without it is somebody's own and is left alone."""
 
 NAMES = ("North", "South", "East")
 
 
-def play(server: EmbeddedServer, say: Say) -> list[Promise]:
+class DemoDatabaseTaken(MivaaError):
+    """There is a database `{database}` that the demo did not make, so it is left alone.
+    Rename or drop it, or choose another folder for the embedded server with `--home`.
+    """
+
+
+def play(server: EmbeddedServer, say: Say) -> list[Check]:
     """Run the demo in a database of its own on the embedded server, made anew each time.
 
     Raises:
@@ -47,12 +53,12 @@ def play(server: EmbeddedServer, say: Say) -> list[Promise]:
         platform.install(connection)
     api = database.create_engine(server.url(DATABASE, "authenticator"))
     stage = Stage(owner, api, existing_platform.share_out(shipped(), *NAMES), say)
-    told = show(stage)
-    kept = sum(promise.kept for promise in told)
+    made = show(stage)
+    passed = sum(check.passed for check in made)
     say("")
-    say(f"{kept} of {len(told)} promises kept, in {time.monotonic() - started:.1f} s.")
+    say(f"{passed} of {len(made)} checks passed, in {time.monotonic() - started:.1f} s.")
     say(f'Look around: psql "{server.url(DATABASE)}"')
-    return told
+    return made
 
 
 def make_database(engine: Engine) -> None:
@@ -72,14 +78,14 @@ def make_database(engine: Engine) -> None:
         connection.exec_driver_sql(f"comment on database {DATABASE} is '{MARK}'")
 
 
-def show(stage: Stage) -> list[Promise]:
-    """Tell the whole story on an empty database that has the platform's roles and schemas."""
-    told: list[Promise] = []
+def show(stage: Stage) -> list[Check]:
+    """Go through the whole story on an empty database that has the platform's roles and schemas."""
+    made: list[Check] = []
 
-    def tell(*found: Promise) -> None:
-        for promise in found:
-            stage.say(f"  [{'kept' if promise.kept else 'BROKEN'}] {promise.text}: {promise.found}")
-        told.extend(found)
+    def report(*found: Check) -> None:
+        for check in found:
+            stage.say(f"  [{'passed' if check.passed else 'FAILED'}] {check.text}: {check.found}")
+        made.extend(found)
 
     with stage.owner.begin() as connection:
         existing_platform.build(connection, stage.workspaces)
@@ -93,28 +99,28 @@ def show(stage: Stage) -> list[Promise]:
 
     stage.say("")
     stage.say("alembic upgrade head")
-    tell(upgraded(stage, before))
+    report(upgraded(stage, before))
 
     stage.say("")
     stage.say("Half of the passages get embeddings of 768 dimensions, the others keep theirs.")
     move_embeddings(stage, 0)
-    tell(promises.finds_each_passage(stage))
+    report(checks.finds_each_passage(stage))
 
     stage.say("")
     stage.say("The other half follows. Questions are passages of other workspaces.")
     move_embeddings(stage, 1)
-    tell(*promises.finds_what_is_near(stage), promises.progress_adds_up(stage))
+    report(*checks.finds_what_is_near(stage), checks.progress_adds_up(stage))
 
     stage.say("")
     stage.say(f"Who may do what with the documents of {stage.workspaces[0].name}:")
-    tell(promises.roles_hold(stage))
+    report(checks.roles_hold(stage))
     stage.say("")
     stage.say("Who is refused:")
-    tell(*promises.refusals(stage))
-    return told
+    report(*checks.refusals(stage))
+    return made
 
 
-def upgraded(stage: Stage, before: dict[str, int]) -> Promise:
+def upgraded(stage: Stage, before: dict[str, int]) -> Check:
     """Upgrade the platform; nothing of it may be lost."""
     started = time.monotonic()
     upgrade(stage.owner)
@@ -126,7 +132,7 @@ def upgraded(stage: Stage, before: dict[str, int]) -> Promise:
         ).scalar_one()
     stage.say(f"  Revision {revision} after {time.monotonic() - started:.1f} s.")
     after = _rows(stage)
-    return Promise(
+    return Check(
         "no row is lost, and every chunk has the workspace of its document",
         before == after and lost == 0,
         f"{sum(after.values())} rows before and after"

@@ -4,7 +4,7 @@ Run it with the extra ``fastapi`` and a server such as uvicorn::
 
     DATABASE_URL=postgresql://authenticator:password@host:5432/postgres \
     ISSUER=https://project.supabase.co/auth/v1 \
-    uvicorn --factory search_api:from_environment
+    uvicorn --factory examples.search_api:from_environment
 """
 
 import os
@@ -24,8 +24,8 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from mivaa_schema.database import database_url
-from mivaa_schema.errors import TokenKeysUnavailable, TokenRefused
 from mivaa_schema.identity import Identity, guard, identify
+from mivaa_schema.identity.errors import TokenKeysUnavailable, TokenRefused
 from mivaa_schema.identity.tokens import TokenVerifier
 from mivaa_schema.models import Document
 from mivaa_schema.search import search_chunks

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from mutation.conditions import of_expression, of_function, of_trigger
+from tools.mutation.conditions import of_expression, of_function, of_trigger
 
 
 @dataclass(frozen=True)

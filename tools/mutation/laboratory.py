@@ -24,7 +24,7 @@ from fixtures.clusters import NEWEST, SUPERUSER, Kind
 from fixtures.databases import Database, janitor_of, let_owner_create, make_platform
 from fixtures.people import World
 from mivaa_schema.server import EmbeddedServer
-from mutation.mutants import Mutant, all_mutants
+from tools.mutation.mutants import Mutant, all_mutants
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,0 +1,71 @@
+"""What all commands share: their groups, their options, and how a failure is printed."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from mivaa_schema.errors import ExtraMissing, MivaaError
+from mivaa_schema.settings import Settings
+
+_INTERRUPTED = 130
+"""Exit code of a program that Ctrl-C ended, as shells have it: 128 and the number of SIGINT."""
+
+_EXTRAS = {"alembic": "migrate", "alembic_utils": "migrate", "tqdm": "migrate"}
+"""The extra that brings a package which a command imports."""
+
+
+class Commands(click.Group):
+    """A group whose failures are printed as one message, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except MivaaError as error:
+            raise click.ClickException(str(error)) from error
+        except ModuleNotFoundError as error:
+            extra = _EXTRAS.get((error.name or "").partition(".")[0])
+            if extra is None:
+                raise
+            raise click.ClickException(str(ExtraMissing(extra=extra))) from error
+        except KeyboardInterrupt:
+            click.echo("Interrupted. Run the same command again to continue.", err=True)
+            raise click.exceptions.Exit(_INTERRUPTED) from None
+
+
+@click.group(cls=Commands)
+@click.version_option(package_name="mivaa-schema")
+def main() -> None:
+    """Look after the schema of a multi-workspace document platform."""
+
+
+@main.group()
+def server() -> None:
+    """Start, stop and look at the embedded PostgreSQL."""
+
+
+@main.group()
+def platform() -> None:
+    """Install the stand-in for what Supabase owns."""
+
+
+home_option = click.option(
+    "--home", help="Folder of the embedded server (MIVAA_HOME, else .mivaa)."
+)
+major_option = click.option(
+    "--major", type=click.Choice(["16", "18"]), default="18", show_default=True,
+    help="PostgreSQL version.",
+)  # fmt: skip
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+url_option = click.option(
+    "--url", help="Database address (DATABASE_URL, else the embedded server)."
+)
+
+
+def resolve(**given: Any) -> Settings:
+    """Read the settings from a command's options (None is not given) and the environment."""
+    x = {name: str(value) for name, value in given.items() if value is not None}
+    return Settings.resolve(x, os.environ)
