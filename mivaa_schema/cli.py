@@ -284,9 +284,8 @@ def repair_verb(
             return
         for one in repair.REPAIRS:
             there = found[one.name]
-            click.echo(
-                f"{one.name}: {repair.summary(there)}{f' ({one.description})' if there else ''}"
-            )
+            does = f" ({one.description})" if there else ""
+            click.echo(f"{one.name}: {repair.summary(there)}{does}")
         click.echo("nothing was changed; `mivaa-schema repair NAME` says more of one")
     elif not applies:
         findings = repair.survey(engine, [chosen], options)[chosen.name]

@@ -53,7 +53,7 @@ from invalid i where t.id = i.id and {is_untrue}""",
 REPAIRS = (
     RowRepair(
         name="zero-vectors",
-        description="sets embeddings of zeros (search never finds them) to null and rows to pending",
+        description="sets embeddings of zeros to null, and their rows to pending",
         tables=tuple(_zero_vectors(table) for table in TABLES),
     ),
     RowRepair(

@@ -1,4 +1,4 @@
-"""A repair can be interrupted at any point, never blocks users for long, and waits for an upgrade."""
+"""A repair can be interrupted, never blocks users for long, and waits for an upgrade."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command ``repair`` lists, looks and repairs, for people and for machines; for the owner alone."""
+"""The command ``repair`` lists, looks and repairs, in words and as JSON; for the owner alone."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_a_superuser_has_the_rights_of_the_owner(shared_adopted: Database) -> No
     assert call(shared_adopted, "chunk-workspace", user=SUPERUSER).exit_code == 0
 
 
-def test_rows_that_are_hidden_from_their_owner_are_not_taken_for_invalid(
+def test_rows_that_are_hidden_from_their_owner_are_not_invalid(
     adopted_database: Database,
 ) -> None:
     run(adopted_database, "alter table public.documents force row level security")
