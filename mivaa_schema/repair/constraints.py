@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
+from sqlalchemy.dialects import postgresql
 
 from mivaa_schema import history
 from mivaa_schema.operations import (
@@ -18,7 +19,6 @@ from mivaa_schema.operations import (
     adopt_not_null,
     validate,
 )
-from mivaa_schema.operations.sql import DIALECT
 from mivaa_schema.repair.base import Finding, Options
 
 if TYPE_CHECKING:
@@ -162,7 +162,8 @@ def _violations(connection: Connection, one: SchemaObject) -> int:
     return int(connection.exec_driver_sql(sql, execution_options=verbatim).scalar_one())
 
 
-_PREPARER = DIALECT.identifier_preparer
+# With the default parameter style, percent signs of names would be doubled.
+_PREPARER = postgresql.dialect(paramstyle="named").identifier_preparer  # type: ignore[no-untyped-call]
 
 
 def _quoted(table: str) -> str:
