@@ -9,12 +9,12 @@ from mivaa_schema.cli.group import main
 
 @main.command("freeze")
 def freeze_command() -> None:
-    """Write the rollback.sql of every revision anew, after a change to a downgrade."""
+    """Write the generated files of every revision anew, after a revision was edited."""
     # Imported here because Alembic is slow to import.
-    from mivaa_schema import freeze
+    from mivaa_schema.drafting import freeze
 
-    changed = freeze.write_rollbacks()
+    changed = freeze.write()
     for path in changed:
         click.echo(f"written: {path}")
     if not changed:
-        click.echo("every rollback.sql says what its downgrade does, nothing was written")
+        click.echo("every manifest and rollback says what its revision does, nothing was written")

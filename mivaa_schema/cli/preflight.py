@@ -20,11 +20,11 @@ from mivaa_schema.cli.group import home_option, json_option, main, resolve, url_
     help="As for an upgrade with -x lock_members=yes (MIVAA_LOCK_MEMBERS).",
 )  # fmt: skip
 def preflight_command(url: str | None, home: str | None, as_json: bool, lock_members: bool) -> None:
-    """List what an upgrade would refuse, and what its owner should know; changes nothing.
+    """List what would stop an upgrade, and what its owner should know; changes nothing.
 
     Ends with code 1 if the upgrade would be refused.
     """
-    # Imported here because the models are slow to import.
+    # Imported here because SQLAlchemy is slow to import.
     from mivaa_schema import database, pooler, preflight
     from mivaa_schema.database import ServerReadOnly
 
@@ -35,15 +35,18 @@ def preflight_command(url: str | None, home: str | None, as_json: bool, lock_mem
         with contextlib.suppress(ServerReadOnly):
             database.check_server(connection)
         findings = preflight.report(connection, lock_members=settings.lock_members)
-    refusals = sum(finding.severity == "refuse" for finding in findings)
+    errors = sum(finding.severity == "error" for finding in findings)
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
         for finding in findings:
-            mark = "REFUSED" if finding.severity == "refuse" else "to know"
-            click.echo(f"{mark}  {finding.object} is {finding.found}")
+            click.echo(f"{finding.severity:7}  {finding.object} is {finding.found}")
             click.echo(f"         expected: {finding.expected}")
             click.echo(f"         {finding.remedy}")
-        click.echo(f"{refusals} in the way of the upgrade, {len(findings) - refusals} to know")
-    if refusals:
+        click.echo(f"{_count(errors, 'error')}, {_count(len(findings) - errors, 'warning')}")
+    if errors:
         raise click.exceptions.Exit(1)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

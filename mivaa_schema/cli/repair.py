@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 @url_option
 @home_option
 @json_option
-@click.option("--apply", "applies", is_flag=True, help="Mend; without it, nothing is changed.")
+@click.option("--apply", "applies", is_flag=True, help="Repair; without it, nothing is changed.")
 @click.option(
     "--workspace", type=click.UUID,
-    help="Touch only what belongs to this workspace, or goes to it.",
+    help="Change only what belongs to this workspace, or goes to it.",
 )  # fmt: skip
 @click.option(
     "--map", "pairs", multiple=True, metavar="OLD=NEW",
-    help="Put a known value in the place of an unknown one; nothing before the sign is null.",
+    help="Replace an unknown value by a known one; `=NEW` replaces null.",
 )  # fmt: skip
 @click.option(
     "--batch", type=click.IntRange(1, 100_000), default=1000, show_default=True,
-    help="Rows that are looked at, and committed, at a time.",
+    help="Rows that are read, and committed, at a time.",
 )  # fmt: skip
 def repair_command(
     name: str | None,
@@ -45,11 +45,11 @@ def repair_command(
     pairs: tuple[str, ...],
     batch: int,
 ) -> None:
-    """Mend rows that the upgrade found at fault and left as they were.
+    """Repair rows that the upgrade found invalid and left as they were.
 
-    Without NAME, lists what there is to mend. With it, says what would be mended; with --apply
-    mends it. Killed at any point, the same command goes on where it stopped. For the owner of the
-    tables.
+    Without NAME, lists what there is to repair. With it, says what would be repaired; with --apply
+    repairs it. Killed at any point, the same command continues where it stopped. For the owner of
+    the tables.
     """
     if name is None and (applies or workspace or pairs):
         raise click.UsageError("say which repair: mivaa-schema repair NAME ...")
@@ -71,16 +71,17 @@ def repair_command(
             return
         for one in repair.REPAIRS:
             there = found[one.name]
-            click.echo(f"{one.name}: {repair.summary(there)}{f' ({one.what})' if there else ''}")
+            does = f" ({one.description})" if there else ""
+            click.echo(f"{one.name}: {repair.summary(there)}{does}")
         click.echo("nothing was changed; `mivaa-schema repair NAME` says more of one")
     elif not applies:
         findings = repair.survey(engine, [chosen], options)[chosen.name]
         if as_json:
             click.echo(json.dumps({"applied": False, "found": _as_json(findings)}, indent=2))
             return
-        click.echo(f"{chosen.name} {chosen.what}")
+        click.echo(f"{chosen.name} {chosen.description}")
         _print_findings(findings)
-        click.echo(f"nothing was changed; --apply would mend {repair.mendable(findings)}")
+        click.echo(f"nothing was changed; --apply would repair {repair.repairable(findings)}")
     else:
         before, after = repair.apply(engine, chosen, options, settings)
         if as_json:
@@ -100,4 +101,4 @@ def _as_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 def _print_findings(findings: Sequence[Finding]) -> None:
     for one in findings:
         count = "unknown" if one.count is None else one.count
-        click.echo(f"  {one.object}: {count} {'to mend' if one.reason is None else one.reason}")
+        click.echo(f"  {one.object}: {count} {'to repair' if one.reason is None else one.reason}")

@@ -54,7 +54,9 @@ def manifest(revision: str, script: ScriptDirectory | None = None) -> str:
     for operation in declared:
         for item in operation.drops:
             creates.pop(history.key(item), None)
-            bare: history.SchemaObject = {name: item[name] for name in ("kind", "table", "name") if name in item}
+            bare: history.SchemaObject = {
+                name: item[name] for name in ("kind", "table", "name") if name in item
+            }
             drops[history.key(item)] = bare
         for item in operation.creates:
             creates[history.key(item)] = item

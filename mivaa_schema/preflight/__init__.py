@@ -59,7 +59,8 @@ VALUES = {
 
 _STATE = ("readable", "revision", "recorded")
 _PRIVATE_SCHEMA = "mivaa"
-_PREPARER = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]
+# With the default parameter style, percent signs of names would be doubled.
+_PREPARER = postgresql.dialect(paramstyle="named").identifier_preparer  # type: ignore[no-untyped-call]
 
 
 class AdoptionRefused(MivaaError):
@@ -208,7 +209,8 @@ class _Query:
         def fill(found: re.Match[str]) -> str:
             if name := found["identifier"]:
                 is_quoted = name in ("relation", "target")
-                return str(self.item[name]) if is_quoted else _PREPARER.quote(self.item[name])
+                quoted = self.item[name] if is_quoted else _PREPARER.quote(self.item[name])
+                return str(quoted).replace("%", percent)
             return value(found["value"]) if found["value"] else percent
 
         return re.sub(

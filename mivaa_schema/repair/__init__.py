@@ -1,8 +1,8 @@
 """Repairs of rows that the upgrade found and left as they were; a survey comes before any change.
 
-The chain never changes a value that was there, so that a downgrade gives back what was. What it
-reports is mended here, when the owner of the tables says so. A downgrade takes back the schema
-afterwards as before; the rows stay mended.
+The upgrade never changes a value that was there, so that a downgrade restores what was. What it
+reports is repaired here, when the owner of the tables says so. A later downgrade reverts the schema
+as before; the rows stay repaired.
 """
 
 from __future__ import annotations
@@ -11,12 +11,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from mivaa_schema.errors import (
-    NothingMendable,
-    RepairOptionRefused,
-    UnknownRepair,
-    UnknownWorkspace,
-)
 from mivaa_schema.repair import (
     chunk_workspace,
     constraints,
@@ -30,6 +24,12 @@ from mivaa_schema.repair import (
     unknown_workspaces,
 )
 from mivaa_schema.repair.base import Finding, Options, Repair
+from mivaa_schema.repair.errors import (
+    NothingRepairable,
+    RepairOptionRefused,
+    UnknownRepair,
+    UnknownWorkspace,
+)
 from mivaa_schema.repair.session import read_session, write_session
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ REPAIRS: Sequence[Repair] = (
     *embeddings.REPAIRS,
     constraints.REPAIR,
 )
-"""All repairs, in the order in which they are best run: some wait for what an earlier one mends."""
+"""All repairs, in the order in which they are best run: some need what an earlier one repairs."""
 
 __all__ = [
     "REPAIRS",
@@ -60,7 +60,7 @@ __all__ = [
     "Repair",
     "apply",
     "find",
-    "mendable",
+    "repairable",
     "summary",
     "survey",
 ]
@@ -85,7 +85,7 @@ def survey(
 
     Raises:
         MivaaError: The role is not the owner, the database is not at the last revision, or an
-            option cannot be meant.
+            option makes no sense.
     """
     options = options or Options()
     with read_session(engine) as connection:
@@ -99,45 +99,45 @@ def survey(
 def apply(
     engine: Engine, repair: Repair, options: Options, settings: Settings
 ) -> tuple[list[Finding], list[Finding]]:
-    """Mend what can be mended, batch by batch.
+    """Repair what can be repaired, batch by batch.
 
-    Cut off at any point, what is committed stays, and the same call goes on from there.
+    Interrupted at any point, what is committed stays, and the same call continues from there.
 
     Returns:
         What was found before and after.
 
     Raises:
-        NothingMendable: Faults were found, and none of them can be mended as things are.
-        MivaaError: As :func:`survey`; or the database refused a change, or its locks were not to
-            be had.
+        NothingRepairable: Something is invalid, and nothing of it can be repaired yet.
+        MivaaError: As :func:`survey`; or the database refused a change, or a lock could not be
+            acquired.
     """
-    with write_session(engine, settings, repair.name) as work:
-        _check(work.connection, repair, options)
-        before = repair.survey(work.connection, options)
-        work.connection.rollback()
-        if before and not mendable(before):
+    with write_session(engine, settings, repair.name) as session:
+        _check(session.connection, repair, options)
+        before = repair.survey(session.connection, options)
+        session.connection.rollback()
+        if before and not repairable(before):
             reasons = "\n  ".join(f"{_counted(one)}: {one.reason}" for one in before)
-            raise NothingMendable(name=repair.name, reasons=reasons)
+            raise NothingRepairable(name=repair.name, reasons=reasons)
         if before:
-            repair.mend(work, options)
-        after = repair.survey(work.connection, options)
-        work.connection.rollback()
+            repair.apply(session, options)
+        after = repair.survey(session.connection, options)
+        session.connection.rollback()
     return before, after
 
 
-def mendable(findings: Sequence[Finding]) -> int:
-    """How many faults can be mended as things are."""
+def repairable(findings: Sequence[Finding]) -> int:
+    """How many rows and constraints can be repaired as things are."""
     return sum(one.count or 0 for one in findings if one.reason is None)
 
 
 def summary(findings: Sequence[Finding]) -> str:
     """The findings in a few words."""
     if not findings:
-        return "nothing is at fault"
-    undecided = sum(one.count or 0 for one in findings if one.reason is not None)
-    words = [f"{mendable(findings)} to mend"]
-    if undecided:
-        words.append(f"{undecided} that wait for something else")
+        return "nothing to repair"
+    waiting = sum(one.count or 0 for one in findings if one.reason is not None)
+    words = [f"{repairable(findings)} to repair"]
+    if waiting:
+        words.append(f"{waiting} that wait for something else")
     if any(one.count is None for one in findings):
         words.append("an unknown number that you cannot see")
     return ", ".join(words)
@@ -151,13 +151,13 @@ def _counted(finding: Finding) -> str:
 def _check(connection: Connection, repair: Repair, options: Options) -> None:
     given = {"workspace": options.workspace is not None, "map": bool(options.mapping)}
     for option, is_given in given.items():
-        if is_given and option not in repair.takes:
+        if is_given and option not in repair.accepts:
             raise RepairOptionRefused(name=repair.name, option=option)
     repair.check(options)
-    if options.workspace is not None and repair.workspace_exists:
-        there = connection.execute(
+    if options.workspace is not None and repair.workspace_must_exist:
+        exists = connection.execute(
             text("select exists (select from public.workspaces where id = cast(:id as uuid))"),
             {"id": str(options.workspace)},
         ).scalar_one()
-        if not there:
+        if not exists:
             raise UnknownWorkspace(workspace=options.workspace)

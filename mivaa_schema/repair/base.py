@@ -1,4 +1,4 @@
-"""What a repair is: it finds faults, says which of them it can mend, and mends those."""
+"""What a repair is: it finds invalid rows, says which of them it can repair, and repairs those."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import text
 
-from mivaa_schema.operations.maintenance import BATCH
-
 if TYPE_CHECKING:
     import uuid
 
     from sqlalchemy.engine import Connection
 
-    from mivaa_schema.repair.session import Session
+    from mivaa_schema.repair.session import WriteSession
+
+BATCH = 1000
+"""Rows that are read, and committed, at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,9 @@ class Options:
     """What the owner has decided.
 
     Attributes:
-        workspace: Touch nothing but what belongs to this workspace, or goes to it.
-        mapping: A value of ours for each unknown one; an empty key stands for null and ''.
-        batch: Rows that are looked at, and committed, at a time.
+        workspace: Change nothing but what belongs to this workspace, or goes to it.
+        mapping: A known value for each unknown one; an empty key stands for null and ''.
+        batch: Rows that are read, and committed, at a time.
     """
 
     workspace: uuid.UUID | None = None
@@ -44,12 +45,12 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Faults of one kind in one place.
+    """What is invalid, of one kind and in one place.
 
     Attributes:
-        object: The table, or the constraint, that they are in.
-        count: How many; None if that cannot be seen.
-        reason: Why they cannot be mended as things are, and what helps; None if they can.
+        object: The table or constraint.
+        count: How many rows or constraints; None if that cannot be seen.
+        reason: Why they cannot be repaired yet, and what helps; None if they can.
     """
 
     object: str
@@ -65,45 +66,45 @@ class Repair(Protocol):
         """The name by which the command calls it."""
 
     @property
-    def what(self) -> str:
+    def description(self) -> str:
         """What it does, as the rest of a sentence that begins with its name."""
 
     @property
-    def takes(self) -> frozenset[str]:
-        """Those of ``workspace`` and ``map`` that it makes use of."""
+    def accepts(self) -> frozenset[str]:
+        """Those of the options ``workspace`` and ``map`` that it uses."""
 
     @property
-    def workspace_exists(self) -> bool:
+    def workspace_must_exist(self) -> bool:
         """Whether ``workspace`` has to be one of those that exist."""
 
     def check(self, options: Options) -> None:
-        """Refuse options that cannot be meant."""
+        """Refuse options that make no sense."""
 
     def survey(self, connection: Connection, options: Options) -> list[Finding]:
-        """Everything that is at fault; changes nothing."""
+        """Everything that is invalid; changes nothing."""
 
-    def mend(self, work: Session, options: Options) -> None:
-        """Mend what can be mended; cut off at any point, it goes on when it is run again."""
+    def apply(self, session: WriteSession, options: Options) -> None:
+        """Repair what can be repaired; interrupted at any point, it continues when run again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """Faults in the rows of one table, and the statement that mends them.
+class TableRepair:
+    """Invalid rows of one table, and the statement that repairs them.
 
     Attributes:
         table: Qualified name; its key is ``id uuid``.
-        faults: A query for the rows at fault (the table is called ``t`` there): ``id``, the
+        invalid: A query for the invalid rows (the table is called ``t`` there): ``id``, the
             ``workspace`` that the repair of the row concerns, ``reason`` as in :class:`Finding`,
-            and whatever ``change`` needs.
-        change: A statement over ``fault``, those of the rows that can be mended. It asks again for
-            what makes a row faulty: users may have changed it meanwhile.
-        facts: A query for one row, asked once; its columns are parameters of the other two.
+            and whatever ``statement`` needs.
+        statement: A statement over ``invalid``, those of the rows that can be repaired. It tests
+            again what makes a row invalid: users may have changed it meanwhile.
+        lookup: A query for one row, run once; its columns are parameters of the other two.
     """
 
     table: str
-    faults: str
-    change: str
-    facts: str = ""
+    invalid: str
+    statement: str
+    lookup: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,45 +112,45 @@ class RowRepair:
     """A repair of rows, table by table, in batches along the primary key.
 
     Attributes:
-        reads: A table of the platform's that it looks things up in, and may not be able to read.
+        reads: A table of the platform's that it reads, and for which the right may be missing.
     """
 
     name: str
-    what: str
-    steps: tuple[Step, ...]
-    takes: frozenset[str] = frozenset({"workspace"})
-    workspace_exists: bool = True
+    description: str
+    tables: tuple[TableRepair, ...]
+    accepts: frozenset[str] = frozenset({"workspace"})
+    workspace_must_exist: bool = True
     reads: str = ""
 
     def check(self, options: Options) -> None:
-        """Nothing that could not be meant."""
+        """Every option makes sense."""
 
     def survey(self, connection: Connection, options: Options) -> list[Finding]:
-        """Count the rows at fault, by table and reason."""
+        """Count the invalid rows, by table and reason."""
         if self.reads and not _is_readable(connection, self.reads):
             # What cannot be seen would look as if it did not exist.
             return [Finding(self.reads, None, f"{_UNREADABLE} {self.reads}")]
         found = []
-        for step in self.steps:
+        for one in self.tables:
             rows = connection.execute(
                 text(
-                    f"select f.reason, count(*) from ({step.faults}) f where {_IN_SCOPE}"
-                    " group by f.reason order by f.reason nulls first"
+                    f"select i.reason, count(*) from ({one.invalid}) i where {_IN_SCOPE}"
+                    " group by i.reason order by i.reason nulls first"
                 ),
-                _parameters(connection, step, options),
+                _parameters(connection, one, options),
             )
-            found += [Finding(step.table, count, reason) for reason, count in rows]
+            found += [Finding(one.table, count, reason) for reason, count in rows]
         return found
 
-    def mend(self, work: Session, options: Options) -> None:
+    def apply(self, session: WriteSession, options: Options) -> None:
         """Walk through each table; a batch is a transaction of its own."""
-        for step in self.steps:
-            parameters = _parameters(work.connection, step, options)
-            work.connection.rollback()
+        for one in self.tables:
+            parameters = _parameters(session.connection, one, options)
+            session.connection.rollback()
             after: Any = None
             while True:
-                until = work.patiently(
-                    partial(_mend_batch, work.connection, step, parameters, after, options.batch)
+                until = session.run(
+                    partial(_batch, session.connection, one, parameters, after, options.batch)
                 )
                 if until is None:
                     break
@@ -157,24 +158,23 @@ class RowRepair:
 
 
 _UNREADABLE = "you cannot read every row of it: let its owner run grant select (id) on"
-_IN_SCOPE = "(cast(:workspace as uuid) is null or f.workspace = cast(:workspace as uuid))"
+_IN_SCOPE = "(cast(:workspace as uuid) is null or i.workspace = cast(:workspace as uuid))"
 
 
-def _parameters(connection: Connection, step: Step, options: Options) -> dict[str, Any]:
+def _parameters(connection: Connection, one: TableRepair, options: Options) -> dict[str, Any]:
     parameters = options.parameters()
-    if step.facts:
-        facts = connection.execute(text(step.facts), parameters).mappings().one()
-        parameters |= facts
+    if one.lookup:
+        parameters |= connection.execute(text(one.lookup), parameters).mappings().one()
     return parameters
 
 
-def _mend_batch(
-    connection: Connection, step: Step, parameters: dict[str, Any], after: Any, batch: int
+def _batch(
+    connection: Connection, one: TableRepair, parameters: dict[str, Any], after: Any, batch: int
 ) -> Any:
-    """Mend the next rows of a table, and return the id of the last one, or None at the end."""
+    """Repair the next rows of a table, and return the id of the last one, or None at the end."""
     until = connection.execute(
         text(
-            f"select w.id::text from (select t.id from {step.table} t"
+            f"select w.id::text from (select t.id from {one.table} t"
             " where cast(:after as uuid) is null or t.id > cast(:after as uuid)"
             " order by t.id limit :batch) w order by w.id desc limit 1"
         ),
@@ -183,10 +183,10 @@ def _mend_batch(
     if until is not None:
         connection.execute(
             text(
-                f"with fault as (select * from ({step.faults}) f where f.reason is null"
-                f" and {_IN_SCOPE} and f.id <= cast(:until as uuid)"
-                " and (cast(:after as uuid) is null or f.id > cast(:after as uuid)))"
-                f" {step.change}"
+                f"with invalid as (select * from ({one.invalid}) i where i.reason is null"
+                f" and {_IN_SCOPE} and i.id <= cast(:until as uuid)"
+                " and (cast(:after as uuid) is null or i.id > cast(:after as uuid)))"
+                f" {one.statement}"
             ),
             {**parameters, "after": after, "until": until},
         )
@@ -194,7 +194,7 @@ def _mend_batch(
 
 
 def _is_readable(connection: Connection, table: str) -> bool:
-    """Whether every row of a table can be read; it has to be asked for by catalogs alone."""
+    """Whether every row of a table can be read, by the catalogs alone."""
     schema, _, name = table.partition(".")
     return bool(
         connection.execute(
@@ -213,7 +213,7 @@ def _is_readable(connection: Connection, table: str) -> bool:
 
 
 def takes_no_null(table: str, column: str) -> str:
-    """A reason, for a query: the column is NOT NULL, so nothing can be taken out of it."""
+    """A reason, for a query: the column is NOT NULL, so nothing can be set to null."""
     return (
         f"(select '{column} takes no null here: alter table {table} alter column {column} drop not"
         " null' from pg_catalog.pg_attribute a"

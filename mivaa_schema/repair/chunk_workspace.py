@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from mivaa_schema.repair.base import RowRepair, Step
+from mivaa_schema.repair.base import RowRepair, TableRepair
 
 REPAIR = RowRepair(
     name="chunk-workspace",
-    what="moves chunks to the workspace of their document",
-    steps=(
-        Step(
+    description="moves chunks to the workspace of their document",
+    tables=(
+        TableRepair(
             table="public.document_chunks",
-            faults="""
+            invalid="""
 select t.id, d.workspace_id as workspace,
   case when w.id is null
     then 'the workspace of the document does not exist: see unknown-workspaces' end as reason
@@ -18,9 +18,9 @@ from public.document_chunks t
 join public.documents d on d.id = t.document_id
 left join public.workspaces w on w.id = d.workspace_id
 where d.workspace_id <> t.workspace_id""",
-            change="""
-update public.document_chunks t set workspace_id = f.workspace
-from fault f where t.id = f.id and t.workspace_id <> f.workspace""",
+            statement="""
+update public.document_chunks t set workspace_id = i.workspace
+from invalid i where t.id = i.id and t.workspace_id <> i.workspace""",
         ),
     ),
 )

@@ -2,168 +2,146 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import text
+from sqlalchemy.dialects import postgresql
 
-from mivaa_schema.migrations import alembic_config
-from mivaa_schema.operations import (
-    Check,
-    ForeignKey,
-    adopt_check,
-    adopt_foreign_key,
-    adopt_not_null,
-    validate,
-)
-from mivaa_schema.operations.ledger import recorded
-from mivaa_schema.operations.sql import columns_of_key, has_constraint, literal, text_array
+from mivaa_schema import history
+from mivaa_schema.operations import adopt_constraint, run, validate
 from mivaa_schema.repair.base import Finding, Options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from sqlalchemy.engine import Connection
 
-    from mivaa_schema.repair.session import Session
-
-_NOT_NULL = " is not null"
+    from mivaa_schema.history import SchemaObject
+    from mivaa_schema.operations import Operation
+    from mivaa_schema.repair.session import WriteSession
 
 
 class Constraints:
-    """Adds and validates them as the chain would, so that a downgrade drops them."""
+    """Adds and validates them as the upgrade would, so that a downgrade drops them."""
 
     name = "constraints"
-    what = "adds and validates the keys and checks that the upgrade could not, once rows meet them"
-    takes: frozenset[str] = frozenset()
-    workspace_exists = True
+    description = (
+        "adds and validates the keys and checks that the upgrade could not, once rows meet them"
+    )
+    accepts: frozenset[str] = frozenset()
+    workspace_must_exist = True
 
     def check(self, options: Options) -> None:
-        """Nothing that could not be meant."""
+        """Every option makes sense."""
 
     def survey(self, connection: Connection, options: Options) -> list[Finding]:
-        """What is missing or NOT VALID, and how many rows stand in its way."""
-        return [
-            Finding(
-                f"constraint {constraint.name} of {constraint.table}",
-                1,
-                f"{rows} row(s) do not meet it" if rows else None,
-            )
-            for constraint in _open(connection)
-            for rows in [_violations(connection, constraint)]
-        ]
+        """What is missing or NOT VALID, and how many rows do not meet it."""
+        found = []
+        for constraint in _open(connection):
+            rows = _violations(connection, constraint)
+            reason = f"{rows} row(s) do not meet it" if rows else None
+            name = f"constraint {constraint['name']} of {constraint['table']}"
+            found.append(Finding(name, 1, reason))
+        return found
 
-    def mend(self, work: Session, options: Options) -> None:
+    def apply(self, session: WriteSession, options: Options) -> None:
         """Add and validate those that every row meets; each is committed by itself."""
-        for constraint in _open(work.connection):
-            if not _violations(work.connection, constraint):
-                work.connection.rollback()
+        for constraint in _open(session.connection):
+            if not _violations(session.connection, constraint):
+                session.connection.rollback()
                 # Each is a transaction of its own: the scan holds no strong lock.
-                work.patiently(partial(_run, work, _adopt, constraint))
-                work.patiently(partial(_run, work, validate, constraint))
+                for operation in (adopt_constraint, validate):
+                    session.run(partial(_run, session, operation, constraint))
 
 
 def _run(
-    work: Session, operation: Callable[[ForeignKey | Check], None], constraint: ForeignKey | Check
+    session: WriteSession, operation: Callable[[SchemaObject], Operation], one: SchemaObject
 ) -> None:
     """Run an operation of the revisions outside of them."""
     context = MigrationContext.configure(
-        connection=work.connection, opts={"mivaa_timeouts": work.waiting}
+        connection=session.connection, opts={"mivaa_timeouts": session.timeouts}
     )
     with Operations.context(context):
-        operation(constraint)
+        run(operation(one))
 
 
-def _adopt(constraint: ForeignKey | Check) -> None:
-    if isinstance(constraint, ForeignKey):
-        adopt_foreign_key(constraint)
-    elif column := _column_not_null(constraint):
-        adopt_not_null(constraint, column)
+def _open(connection: Connection) -> list[SchemaObject]:
+    """The constraints that the upgrade would add or validate on this database."""
+    return [
+        one
+        for one in history.objects("foreign_key", "check")
+        if connection.execute(
+            text(_IS_OPEN),
+            {
+                "relation": _quoted(one["table"]),
+                "name": one["name"],
+                "object_name": f"{one['table']}.{one['name']}",
+                "target": _quoted(one["references"]) if "references" in one else None,
+                "columns": one.get("columns"),
+                "not_null": one.get("not_null"),
+            },
+        ).scalar_one()
+    ]
+
+
+# A constraint of that name that the upgrade did not add belongs to the platform.
+_IS_OPEN = """
+select case
+  when exists (
+    select from pg_catalog.pg_constraint c
+    where c.conrelid = to_regclass(:relation) and c.conname = :name
+  )
+  then exists (
+    select from pg_catalog.pg_constraint c
+    where c.conrelid = to_regclass(:relation) and c.conname = :name and not c.convalidated
+  ) and exists (
+    select from mivaa.ledger l where l.kind = 'constraint' and l.object_name = :object_name
+  )
+  -- A key over the same columns to the same table, or NOT NULL of the column, does the same.
+  else not exists (
+    select from pg_catalog.pg_constraint c
+    where c.contype = 'f' and c.conrelid = to_regclass(:relation)
+      and c.confrelid = to_regclass(cast(:target as text))
+      and cast(:columns as text[]) = (
+        select array_agg(a.attname::text order by k.position)
+        from unnest(c.conkey) with ordinality k (attnum, position)
+        join pg_catalog.pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.attnum)
+  ) and not exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = to_regclass(:relation) and a.attname = cast(:not_null as text)
+      and a.attnotnull
+  )
+end
+"""
+
+
+def _violations(connection: Connection, one: SchemaObject) -> int:
+    """How many rows do not meet a constraint."""
+    if one["kind"] == "check":
+        violates = f"not ({one['condition']})"
     else:
-        adopt_check(constraint)
+        columns = [f"t.{_PREPARER.quote(name)}" for name in one["columns"]]
+        referenced = [f"r.{_PREPARER.quote(name)}" for name in one["referenced_columns"]]
+        pairs = zip(columns, referenced, strict=True)
+        matches = " and ".join(f"{theirs} = {ours}" for ours, theirs in pairs)
+        complete = " and ".join(f"{column} is not null" for column in columns)
+        target = _quoted(one["references"])
+        violates = f"{complete} and not exists (select from {target} r where {matches})"
+    sql = f"select count(*) from {_quoted(one['table'])} t where {violates}"
+    # Verbatim: a condition may hold colons and percent signs.
+    verbatim = {"no_parameters": True}
+    return int(connection.exec_driver_sql(sql, execution_options=verbatim).scalar_one())
 
 
-@cache
-def _defined() -> tuple[ForeignKey | Check, ...]:
-    """Every key and check of the chain, in the order in which its revisions make them.
-
-    They stand in the revisions, and nowhere else.
-    """
-    revisions = reversed(list(ScriptDirectory.from_config(alembic_config()).walk_revisions()))
-    return tuple(
-        dict.fromkeys(
-            found for one in revisions for found in _within(tuple(vars(one.module).values()))
-        )
-    )
+# With the default parameter style, percent signs of names would be doubled.
+_PREPARER = postgresql.dialect(paramstyle="named").identifier_preparer  # type: ignore[no-untyped-call]
 
 
-def _within(values: tuple[object, ...]) -> Iterator[ForeignKey | Check]:
-    for value in values:
-        if isinstance(value, ForeignKey | Check):
-            yield value
-        elif isinstance(value, tuple):
-            yield from _within(value)
-
-
-def _open(connection: Connection) -> list[ForeignKey | Check]:
-    """Those that the chain would add or validate on this database."""
-    return [c for c in _defined() if _ask(connection, f"({_is_lacking(c)}) or ({_is_unproven(c)})")]
-
-
-def _is_lacking(constraint: ForeignKey | Check) -> str:
-    """A condition: nothing bears the name, and nothing of the platform's does the same."""
-    lacking = "not " + has_constraint(constraint.table, constraint.name)
-    if isinstance(constraint, ForeignKey):
-        return (
-            f"{lacking} and not exists (select from pg_catalog.pg_constraint c"
-            f" where c.contype = 'f' and c.conrelid = {literal(constraint.table)}::regclass"
-            f" and c.confrelid = {literal(constraint.references)}::regclass"
-            f" and {columns_of_key('c.conkey', 'c.conrelid')} = {text_array(constraint.columns)})"
-        )
-    if column := _column_not_null(constraint):
-        return (
-            f"{lacking} and exists (select from pg_catalog.pg_attribute a"
-            f" where a.attrelid = {literal(constraint.table)}::regclass"
-            f" and a.attname = {literal(column)} and not a.attnotnull)"
-        )
-    return lacking
-
-
-def _is_unproven(constraint: ForeignKey | Check) -> str:
-    """A condition: the chain added it, and it is NOT VALID."""
-    return (
-        f"{recorded('constraint', constraint.object_name)}"
-        " and exists (select from pg_catalog.pg_constraint c"
-        f" where c.conrelid = {literal(constraint.table)}::regclass"
-        f" and c.conname = {literal(constraint.name)} and not c.convalidated)"
-    )
-
-
-def _violations(connection: Connection, constraint: ForeignKey | Check) -> int:
-    if isinstance(constraint, Check):
-        faulty = f"not ({constraint.condition})"
-    else:
-        pairs = zip(constraint.columns, constraint.referenced_columns, strict=True)
-        matches = " and ".join(f"r.{theirs} = t.{ours}" for ours, theirs in pairs)
-        complete = " and ".join(f"t.{column} is not null" for column in constraint.columns)
-        faulty = (
-            f"{complete} and not exists (select from {constraint.references} r where {matches})"
-        )
-    count = connection.execute(text(f"select count(*) from {constraint.table} t where {faulty}"))
-    return int(count.scalar_one())
-
-
-def _column_not_null(check: Check) -> str | None:
-    """The column of a check that says no more than that it is not null."""
-    column, mark, rest = check.condition.partition(_NOT_NULL)
-    return column if mark and not rest and column.isidentifier() else None
-
-
-def _ask(connection: Connection, condition: str) -> bool:
-    return bool(connection.execute(text(f"select {condition}")).scalar_one())
+def _quoted(table: str) -> str:
+    return ".".join(map(_PREPARER.quote, table.split(".", 1)))
 
 
 REPAIR = Constraints()

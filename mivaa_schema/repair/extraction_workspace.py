@@ -1,16 +1,16 @@
-"""Extractions in another workspace than the PDF and the document that they lie between."""
+"""Extractions in another workspace than their PDF and their document."""
 
 from __future__ import annotations
 
-from mivaa_schema.repair.base import RowRepair, Step
+from mivaa_schema.repair.base import RowRepair, TableRepair
 
 REPAIR = RowRepair(
     name="extraction-workspace",
-    what="moves extractions to the workspace of their PDF and their document, if it is one",
-    steps=(
-        Step(
+    description="moves extractions to the workspace of their PDF and their document, if it is one",
+    tables=(
+        TableRepair(
             table="public.processed_documents",
-            faults="""
+            invalid="""
 select t.id, coalesce(p.workspace_id, d.workspace_id) as workspace,
   case
     when p.workspace_id <> d.workspace_id
@@ -23,7 +23,7 @@ select t.id, coalesce(p.workspace_id, d.workspace_id) as workspace,
       then 'names a row that does not exist: see dangling-extractions'
     when not exists (
       select from public.workspaces w where w.id = coalesce(p.workspace_id, d.workspace_id))
-      then 'the workspace of its ends does not exist: see unknown-workspaces'
+      then 'the workspace of its PDF and document does not exist: see unknown-workspaces'
   end as reason
 from public.processed_documents t
 left join public.pdf_documents p on p.id = t.pdf_document_id
@@ -32,9 +32,9 @@ where t.workspace_id is not null and (
   p.id is not null and p.workspace_id is distinct from t.workspace_id
   or d.id is not null and d.workspace_id is distinct from t.workspace_id
 )""",
-            change="""
-update public.processed_documents t set workspace_id = f.workspace
-from fault f where t.id = f.id and t.workspace_id <> f.workspace""",
+            statement="""
+update public.processed_documents t set workspace_id = i.workspace
+from invalid i where t.id = i.id and t.workspace_id <> i.workspace""",
         ),
     ),
 )

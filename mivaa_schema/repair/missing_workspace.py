@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from mivaa_schema.repair.base import RowRepair, Step
+from mivaa_schema.repair.base import RowRepair, TableRepair
 
-# A workspace is possible if something says so: rows that hang on this one, or a membership of its
-# user. Without --workspace there must be exactly one; with it, it must be among them, if there are
-# any. So no row goes by guess to people who could not have seen it.
+# A workspace is possible if rows that belong to this one, or a membership of its user, are in it.
+# Without --workspace there must be exactly one; with it, it must be among them, if there are any.
+# So no row is shown by guess to people who could not have seen it.
 _CHOICE = """\
 cross join lateral (
   select case
@@ -20,24 +20,24 @@ cross join lateral (
 _UNDECIDED = """\
 case
     when v.workspace is not null then null
-    when e.possible is null then 'nothing says which workspace: name it with --workspace'
+    when e.possible is null then 'no workspace is known for it: name one with --workspace'
     else 'several workspaces are possible: name one with --workspace'
   end"""
 
 _MEMBERSHIPS = "select m.workspace_id from public.workspace_members m where m.user_id = t.user_id"
 
 
-def _change(table: str) -> str:
+def _statement(table: str) -> str:
     return f"""
-update {table} t set workspace_id = f.workspace
-from fault f where t.id = f.id and t.workspace_id is null"""
+update {table} t set workspace_id = i.workspace
+from invalid i where t.id = i.id and t.workspace_id is null"""
 
 
-def _by_evidence(table: str, *evidence: str) -> Step:
+def _by_evidence(table: str, *evidence: str) -> TableRepair:
     union = "\n    union all ".join((*evidence, _MEMBERSHIPS))
-    return Step(
+    return TableRepair(
         table=table,
-        faults=f"""
+        invalid=f"""
 select t.id, v.workspace, {_UNDECIDED} as reason
 from {table} t
 cross join lateral (
@@ -46,7 +46,7 @@ cross join lateral (
 ) e
 {_CHOICE}
 where t.workspace_id is null""",
-        change=_change(table),
+        statement=_statement(table),
     )
 
 
@@ -61,9 +61,9 @@ _PDF_DOCUMENTS = _by_evidence(
     "select p.workspace_id from public.processed_documents p where p.pdf_document_id = t.id",
 )
 
-_CHUNKS = Step(
+_CHUNKS = TableRepair(
     table="public.document_chunks",
-    faults="""
+    invalid="""
 select t.id, d.workspace_id as workspace,
   case
     when t.document_id is null then 'names no document'
@@ -75,13 +75,13 @@ from public.document_chunks t
 left join public.documents d on d.id = t.document_id
 left join public.workspaces w on w.id = d.workspace_id
 where t.workspace_id is null""",
-    change=_change("public.document_chunks"),
+    statement=_statement("public.document_chunks"),
 )
 
-# The keys hold both its ends to its own workspace; without ends, it is as other rows are.
-_PROCESSED_DOCUMENTS = Step(
+# The foreign keys keep its PDF and document in its workspace; without them, it is as other rows.
+_PROCESSED_DOCUMENTS = TableRepair(
     table="public.processed_documents",
-    faults=f"""
+    invalid=f"""
 select t.id, v.workspace,
   case
     when t.pdf_document_id is not null and p.id is null
@@ -106,14 +106,14 @@ cross join lateral (
 ) e
 {_CHOICE}
 where t.workspace_id is null""",
-    change=_change("public.processed_documents"),
+    statement=_statement("public.processed_documents"),
 )
 
 REPAIR = RowRepair(
     name="missing-workspace",
-    what=(
-        "gives rows the workspace of their document, of what hangs on them, or the only one of"
-        " their user; else the one that --workspace names"
+    description=(
+        "gives rows the workspace of their document, of rows that belong to them, or the only one"
+        " of their user; else the one that --workspace names"
     ),
-    steps=(_DOCUMENTS, _PDF_DOCUMENTS, _CHUNKS, _PROCESSED_DOCUMENTS),
+    tables=(_DOCUMENTS, _PDF_DOCUMENTS, _CHUNKS, _PROCESSED_DOCUMENTS),
 )

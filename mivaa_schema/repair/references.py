@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mivaa_schema.repair.base import Step, takes_no_null
+from mivaa_schema.repair.base import TableRepair, takes_no_null
 
 
-def leads_nowhere(table: str, column: str, target: str) -> str:
+def is_dangling(table: str, column: str, target: str) -> str:
     """A condition on a row ``t``: the column names a row of the target that does not exist.
 
-    A column that a key of the platform's leads elsewhere names rows of that other table.
+    A column with a foreign key of the platform's to another table names rows of that table.
     """
     return f"""t.{column} is not null
   and not exists (select from {target} u where u.id = t.{column})
@@ -22,10 +22,10 @@ def leads_nowhere(table: str, column: str, target: str) -> str:
   )"""
 
 
-def any_leads_somewhere(columns: Sequence[tuple[str, str]], target: str) -> str:
-    """Facts: ``is_lost`` says that the columns name rows of the target, and not one exists.
+def all_dangling(columns: Sequence[tuple[str, str]], target: str) -> str:
+    """A lookup: ``is_lost`` is true if the columns name rows of the target and none of them exists.
 
-    Then it is not the references that are wrong.
+    Then the rows of the target are lost, and the references are right.
     """
     named = " union all ".join(
         f"select {column} as id from {table} where {column} is not null"
@@ -37,20 +37,20 @@ select exists (select from ({named}) r)
 
 
 def set_null(
-    table: str, column: str, target: str, facts: str, *, workspace: str = "t.workspace_id"
-) -> Step:
-    """A step that empties the column in rows where it leads nowhere."""
-    return Step(
+    table: str, column: str, target: str, lookup: str, *, workspace: str = "t.workspace_id"
+) -> TableRepair:
+    """Set the column to null in rows where it names a row that does not exist."""
+    return TableRepair(
         table=table,
-        facts=facts,
-        faults=f"""
+        lookup=lookup,
+        invalid=f"""
 select t.id, {workspace} as workspace,
   case when cast(:is_lost as boolean)
-    then '{column} leads nowhere in every row: restore the rows of {target} first'
+    then '{column} names a missing row everywhere: restore the rows of {target} first'
     else {takes_no_null(table, column)} end as reason
 from {table} t
-where {leads_nowhere(table, column, target)}""",
-        change=f"""
+where {is_dangling(table, column, target)}""",
+        statement=f"""
 update {table} t set {column} = null
-from fault f where t.id = f.id and {leads_nowhere(table, column, target)}""",
+from invalid i where t.id = i.id and {is_dangling(table, column, target)}""",
     )

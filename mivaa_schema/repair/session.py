@@ -1,4 +1,4 @@
-"""The session of a repair: the owner's, bounded in its waits, one at a time."""
+"""The sessions of a repair: of the owner of the tables, with bounded waits, one at a time."""
 
 from __future__ import annotations
 
@@ -8,55 +8,53 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import exc, text
 
-from mivaa_schema import database, migrations
-from mivaa_schema.errors import (
+from mivaa_schema import database, history, migrations
+from mivaa_schema.repair.errors import (
     NotTableOwner,
     RepairFailed,
-    RepairGaveWay,
+    RepairLockTimeout,
     RepairNeedsHead,
     RowSecurityForced,
 )
-from mivaa_schema.present import TABLES, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlalchemy.engine import Connection, Engine
 
-    from mivaa_schema.operations.timeouts import Timeouts
+    from mivaa_schema.operations.batch import Timeouts
     from mivaa_schema.settings import Settings
 
 T = TypeVar("T")
 
 # Lock not available, deadlock, serialization failure.
-_GIVES_WAY = frozenset({"55P03", "40P01", "40001"})
+_RETRIED = frozenset({"55P03", "40P01", "40001"})
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class WriteSession:
     """A connection of the owner that commits batch by batch.
 
     Attributes:
         name: The repair, for messages.
-        retries: How often a batch that gave way is tried again.
+        retries: How often a batch whose lock timed out is tried again.
     """
 
     engine: Engine
     connection: Connection
-    waiting: Timeouts
+    timeouts: Timeouts
     name: str
     retries: int
 
-    def patiently(self, change: Callable[[], T]) -> T:
-        """Run a change and commit it; a batch that gives way is rolled back and run again.
+    def run(self, change: Callable[[], T]) -> T:
+        """Run a change and commit it; after a lock timeout, roll it back and run it again.
 
         Raises:
-            RepairGaveWay: A lock was not to be had within all tries.
+            RepairLockTimeout: A lock could not be acquired in any attempt.
             RepairFailed: The database refused the change.
         """
         for attempt in range(self.retries + 1):
@@ -66,10 +64,10 @@ class Session:
             except exc.DBAPIError as error:
                 with contextlib.suppress(exc.DBAPIError):
                     self.connection.rollback()
-                if getattr(error.orig, "pgcode", None) not in _GIVES_WAY:
+                if getattr(error.orig, "pgcode", None) not in _RETRIED:
                     raise RepairFailed(name=self.name, detail=migrations.describe(error)) from error
                 if attempt == self.retries:
-                    raise RepairGaveWay(
+                    raise RepairLockTimeout(
                         name=self.name,
                         attempts=attempt + 1,
                         blockers=migrations.blockers(self.engine),
@@ -92,8 +90,8 @@ def read_session(engine: Engine) -> Iterator[Connection]:
     """
     with database.connect(engine) as connection:
         try:
-            _refuse_whoever_does_not_own(connection)
-            _refuse_older(connection)
+            _refuse_other_than_owner(connection)
+            _refuse_other_revision(connection)
             # A platform may end every statement after two minutes; a large table takes its time.
             connection.exec_driver_sql("set statement_timeout = 0")
             connection.commit()
@@ -103,31 +101,31 @@ def read_session(engine: Engine) -> Iterator[Connection]:
 
 
 @contextlib.contextmanager
-def write_session(engine: Engine, settings: Settings, name: str) -> Iterator[Session]:
+def write_session(engine: Engine, settings: Settings, name: str) -> Iterator[WriteSession]:
     """A session that may change rows, while no upgrade and no other repair runs.
 
     Raises:
         UpgradeRunning: An upgrade, or another repair, did not end in time.
     """
     with read_session(engine) as connection:
-        waiting = migrations.timeouts(settings)
+        timeouts = migrations.timeouts(settings)
         with migrations.upgrade_lock(connection, settings.upgrade_wait):
-            migrations.prepare_session(connection, waiting)
-            # An upgrade that was waited for may have been a downgrade.
-            _refuse_older(connection)
+            migrations.prepare_session(connection, timeouts)
+            # The lock may have been held by a downgrade.
+            _refuse_other_revision(connection)
             connection.rollback()
-            yield Session(engine, connection, waiting, name, settings.lock_retries)
+            yield WriteSession(engine, connection, timeouts, name, settings.lock_retries)
 
 
-def _refuse_older(connection: Connection) -> None:
-    head = ScriptDirectory.from_config(migrations.alembic_config()).get_current_head()
+def _refuse_other_revision(connection: Connection) -> None:
+    head = history.head()
     recorded = migrations.recorded_revisions(connection)
     if recorded != [head]:
         raise RepairNeedsHead(found=", ".join(recorded) or "no revision", head=head)
 
 
-def _refuse_whoever_does_not_own(connection: Connection) -> None:
-    names = [name_of(table) for table in TABLES if table.schema is None]
+def _refuse_other_than_owner(connection: Connection) -> None:
+    names = [table["name"] for table in history.objects("table")]
     rows = connection.execute(text(_OWNERS), {"names": names}).mappings().all()
     foreign = [row for row in rows if not row["is_owner"]]
     if foreign:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mivaa_schema.repair.base import RowRepair, Step
-from mivaa_schema.repair.references import any_leads_somewhere, leads_nowhere, set_null
+from mivaa_schema.repair.base import RowRepair, TableRepair
+from mivaa_schema.repair.references import all_dangling, is_dangling, set_null
 
 USERS = "auth.users"
 MEMBERS = "public.workspace_members"
@@ -15,19 +15,19 @@ COLUMNS = (
     ("public.migration_tracking", "created_by"),
 )
 WORKSPACE = {"public.workspaces": "t.id", "public.migration_tracking": "null::uuid"}
-"""What says in which workspace a row is, where that is not its column ``workspace_id``."""
-FACTS = any_leads_somewhere((*COLUMNS, (MEMBERS, "user_id")), USERS)
+"""The workspace of a row, for tables without a column ``workspace_id``."""
+LOOKUP = all_dangling((*COLUMNS, (MEMBERS, "user_id")), USERS)
 
 REPAIRS = (
     RowRepair(
         name="unknown-users",
-        what="takes out of rows the user that does not exist; the rows stay",
-        steps=tuple(
+        description="sets the user of rows to null if it does not exist; the rows stay",
+        tables=tuple(
             set_null(
                 table,
                 column,
                 USERS,
-                FACTS,
+                LOOKUP,
                 workspace=WORKSPACE.get(table, "t.workspace_id"),
             )
             for table, column in COLUMNS
@@ -36,21 +36,21 @@ REPAIRS = (
     ),
     RowRepair(
         name="unknown-members",
-        what="deletes the memberships of users that do not exist",
+        description="deletes the memberships of users that do not exist",
         reads=USERS,
-        steps=(
-            Step(
+        tables=(
+            TableRepair(
                 table=MEMBERS,
-                facts=FACTS,
-                faults=f"""
+                lookup=LOOKUP,
+                invalid=f"""
 select t.id, t.workspace_id as workspace,
   case when cast(:is_lost as boolean)
-    then 'not one user exists: restore the rows of {USERS} first' end as reason
+    then 'no user exists: restore the rows of {USERS} first' end as reason
 from {MEMBERS} t
-where {leads_nowhere(MEMBERS, "user_id", USERS)}""",
-                change=f"""
-delete from {MEMBERS} t using fault f
-where t.id = f.id and {leads_nowhere(MEMBERS, "user_id", USERS)}""",
+where {is_dangling(MEMBERS, "user_id", USERS)}""",
+                statement=f"""
+delete from {MEMBERS} t using invalid i
+where t.id = i.id and {is_dangling(MEMBERS, "user_id", USERS)}""",
             ),
         ),
     ),

@@ -1,16 +1,15 @@
-"""Statuses and roles that are none of ours; which of ours is meant, only their owner knows."""
+"""Statuses and roles that are unknown; only their owner knows which known value is meant."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from mivaa_schema import history
-from mivaa_schema.errors import MapRefused
 from mivaa_schema.operations.sql import literal, text_array
-from mivaa_schema.repair.base import Options, RowRepair, Step
+from mivaa_schema.repair.base import Options, RowRepair, TableRepair
+from mivaa_schema.repair.errors import MapRefused
 
 MEMBERS = "public.workspace_members"
-TRACKING = "public.migration_tracking"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +20,14 @@ class Mapping(RowRepair):
         known: The values of each column, ``public.documents.status``.
     """
 
-    takes: frozenset[str] = frozenset({"workspace", "map"})
+    accepts: frozenset[str] = frozenset({"workspace", "map"})
     known: dict[str, list[str]] = field(default_factory=dict)
 
     def check(self, options: Options) -> None:
-        """Refuse what fits none of the columns.
+        """Refuse a mapping that fits none of the columns.
 
         Raises:
-            MapRefused: A new value is none of ours, or an old one is.
+            MapRefused: No column knows the new value, or the old one is known to it.
         """
         for old, new in options.mapping.items():
             if not any(new in values and old not in values for values in self.known.values()):
@@ -38,56 +37,58 @@ class Mapping(RowRepair):
                 raise MapRefused(pair=f"{old}={new}", repair=self.name, columns=columns)
 
 
-def _step(table: str, column: str, known: list[str]) -> Step:
+def _table_repair(table: str, column: str, known: list[str]) -> TableRepair:
     is_unknown = f"(t.{column}::text = any ({text_array(known)})) is not true"
     new = f"(cast(:map as jsonb) ->> coalesce(t.{column}::text, ''))"
-    ask = literal(f" is none of ours: --map %s=... maps it to one of {', '.join(known)}")
-    return Step(
+    ask = literal(f" is unknown: --map %s=... maps it to one of {', '.join(known)}")
+    return TableRepair(
         table=table,
-        faults=f"""
+        invalid=f"""
 select t.id, t.workspace_id as workspace,
   case when ({new} = any ({text_array(known)})) is not true
     then {literal(column + " ")} || coalesce(quote_literal(t.{column}::text), 'null')
       || format({ask}, coalesce(t.{column}::text, '')) end as reason
 from {table} t
 where {is_unknown}""",
-        change=f"""
+        statement=f"""
 update {table} t set {column} = {new}
-from fault f where t.id = f.id and {is_unknown}""",
+from invalid i where t.id = i.id and {is_unknown}""",
     )
 
 
 def _repair(name: str, what: str, columns: list[tuple[str, str, list[str]]]) -> Mapping:
     return Mapping(
         name=name,
-        what=what,
-        steps=tuple(_step(*column) for column in columns),
+        description=what,
+        tables=tuple(_table_repair(*column) for column in columns),
         known={f"{table}.{column}": known for table, column, known in columns},
     )
 
 
+_WITH_WORKSPACE = {
+    one["table"] for one in history.objects("column") if one["name"] == "workspace_id"
+}
 _CHECKS = [
     (one["table"], one["column"], one["allowed"])
     for one in history.objects("check")
-    if one.get("allowed")
+    if one.get("allowed") and one["table"] in _WITH_WORKSPACE
 ]
 
-# Apart from each other: who maps a status of documents must not make anybody an active member.
+# Separate repairs: who maps a status of documents must not make anybody an active member.
 REPAIRS = (
     _repair(
         "unknown-statuses",
-        "maps statuses that are none of ours, by --map old=new",
-        [check for check in _CHECKS if check[0] not in (MEMBERS, TRACKING)],
+        "maps unknown statuses, by --map old=new",
+        [check for check in _CHECKS if check[0] != MEMBERS],
     ),
     _repair(
         "unknown-roles",
-        "maps roles that are none of ours and give no right so far, by --map old=new",
+        "maps unknown roles, which give no right, by --map old=new",
         [check for check in _CHECKS if check[:2] == (MEMBERS, "role")],
     ),
     _repair(
         "unknown-member-statuses",
-        "maps statuses of memberships that are none of ours and count as not active, by --map"
-        " old=new",
+        "maps unknown statuses of memberships, which count as not active, by --map old=new",
         [check for check in _CHECKS if check[:2] == (MEMBERS, "status")],
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mivaa_schema.repair.base import RowRepair, Step
+from mivaa_schema.repair.base import RowRepair, TableRepair
 
 TABLES = (
     "public.documents",
@@ -14,23 +14,24 @@ TABLES = (
 
 REPAIR = RowRepair(
     name="unknown-workspaces",
-    what="creates each workspace that rows name and that does not exist; nobody becomes a member",
-    # No row is moved: who sees it stays as it was. What is not wanted goes with the workspace when
-    # that is deleted.
-    steps=tuple(
-        Step(
+    description=(
+        "creates each workspace that rows name and that does not exist; nobody becomes a member"
+    ),
+    # No row is moved, so nobody else sees it. Deleting the workspace deletes its rows.
+    tables=tuple(
+        TableRepair(
             table=table,
-            faults=f"""
+            invalid=f"""
 select t.id, t.workspace_id as workspace, null::text as reason
 from {table} t
 where t.workspace_id is not null
   and not exists (select from public.workspaces w where w.id = t.workspace_id)""",
-            change="""
+            statement="""
 insert into public.workspaces (id, name)
-select distinct f.workspace, 'Recovered workspace ' || f.workspace from fault f
+select distinct i.workspace, 'Recovered workspace ' || i.workspace from invalid i
 on conflict (id) do nothing""",
         )
         for table in TABLES
     ),
-    workspace_exists=False,
+    workspace_must_exist=False,
 )

@@ -264,6 +264,21 @@ def refusal(database: Database, **x: str) -> str:
     return str(caught.value)
 
 
+def script_refusal(database: Database) -> str:
+    """What the script's first statement says; empty if nothing stops the upgrade."""
+    connection = psycopg2.connect(database.url())
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("set search_path = public, extensions")
+            cursor.execute(preflight.offline())
+    except psycopg2.errors.ObjectNotInPrerequisiteState as error:
+        return error.diag.message_primary or ""
+    finally:
+        connection.close()
+    return ""
+
+
 def plant(database: Database, fault: Fault) -> None:
     if fault.other:
         run(database, fault.other, superuser=True)
@@ -281,6 +296,7 @@ def test_it_is_refused_and_nothing_is_changed(existing_database: Database, name:
             finding.check for finding in preflight.report(connection) if finding.severity == "error"
         }
     assert found == {fault.check}
+    assert script_refusal(existing_database).replace("same script", "same command") == message
 
 
 TOGETHER = (
@@ -317,17 +333,7 @@ def test_the_script_says_what_the_upgrade_says(existing_database: Database) -> N
         plant(existing_database, FAULTS[name])
     online = refusal(existing_database)
     before = existing_database.dump()
-    connection = psycopg2.connect(existing_database.url())
-    connection.autocommit = True
-    statement = preflight.offline()
-    with connection.cursor() as cursor:
-        cursor.execute("set search_path = public, extensions")
-        with pytest.raises(psycopg2.Error) as caught:
-            cursor.execute(statement)
-    connection.close()
-    message = caught.value.diag.message_primary or ""
-    assert message.replace("same script", "same command") == online
-    assert caught.value.pgcode == "55000"
+    assert script_refusal(existing_database).replace("same script", "same command") == online
     assert existing_database.dump() == before
 
 

@@ -1,4 +1,4 @@
-"""Once the rows are mended, the schema is as if nothing had been wrong; it can be taken back."""
+"""Once the rows are repaired, the schema is as if nothing had been wrong, and can be reverted."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from repair.bad_rows import LOST, WITHOUT_RULES, A, row
 from fixtures.clusters import both_majors
 from fixtures.databases import Database
 from fixtures.existing_platform import checksums, run, scalar
-from mivaa_schema import repair
-from mivaa_schema.errors import NothingMendable
+from mivaa_schema import history, repair
 from mivaa_schema.repair import Options
+from mivaa_schema.repair.errors import NothingRepairable
 from mivaa_schema.settings import Settings
 
 OPEN = (
@@ -26,7 +26,7 @@ def apply(database: Database, name: str, options: Options | None = None) -> None
     repair.apply(database.engine(), repair.find(name), options or Options(), Settings())
 
 
-def mend_rows(database: Database) -> None:
+def repair_rows(database: Database) -> None:
     """As an owner would: what is clear first, then what takes a decision."""
     for name in (
         "unknown-workspaces",
@@ -75,27 +75,27 @@ def clean_database(
 
 
 @both_majors
-def test_a_mended_platform_gets_the_schema_of_a_clean_one_and_goes_back(
+def test_a_repaired_platform_gets_the_schema_of_a_clean_one_and_can_be_downgraded(
     bad_database: Database, clean_database: Database
 ) -> None:
     before = bad_database.dump()
     bad_database.upgrade()
     assert scalar(bad_database, OPEN) > 0
-    mend_rows(bad_database)
+    repair_rows(bad_database)
     apply(bad_database, "constraints")
     assert not any(repair.survey(bad_database.engine()).values())
     assert_same(clean_database.dump(), bad_database.dump(), "a repair")
     assert scalar(bad_database, OPEN) == 0
 
-    mended = {"documents": ["id", "workspace_id", "status", "user_id"]}
-    rows = checksums(bad_database, mended)
+    repaired = {"documents": ["id", "workspace_id", "status", "user_id"]}
+    rows = checksums(bad_database, repaired)
     bad_database.downgrade()
     assert_same(before, bad_database.dump(), "downgrade to base")
-    # The rows stay mended.
-    assert checksums(bad_database, mended) == rows
+    # The rows stay repaired.
+    assert checksums(bad_database, repaired) == rows
 
 
-def test_each_constraint_comes_as_soon_as_its_own_rows_are_mended(
+def test_each_constraint_comes_as_soon_as_its_own_rows_are_repaired(
     adopted_database: Database,
 ) -> None:
     statuses = {"weird": "archived", "": "active"}
@@ -117,7 +117,7 @@ def test_each_constraint_comes_as_soon_as_its_own_rows_are_mended(
 
 def test_no_constraint_comes_while_rows_do_not_meet_it(adopted_database: Database) -> None:
     before = adopted_database.dump()
-    with pytest.raises(NothingMendable, match=r"documents_status_check .*1 row\(s\) do not meet"):
+    with pytest.raises(NothingRepairable, match=r"documents_status_check .*1 row\(s\) do not meet"):
         apply(adopted_database, "constraints")
     assert adopted_database.dump() == before
 
@@ -133,3 +133,41 @@ def test_a_constraint_of_the_platforms_is_left_to_it(
     )
     found = repair.survey(adopted_database.engine(), [repair.find("constraints")])["constraints"]
     assert "constraint documents_status_check of public.documents" not in {f.object for f in found}
+
+
+def test_names_and_values_of_any_kind_are_read_from_a_manifest(
+    adopted_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(
+        adopted_database,
+        'create table public."Odd %Rows" ("order" uuid, "sourceUrl" text);'
+        "insert into public.\"Odd %Rows\" values (gen_random_uuid(), '100% :x'), (null, 'good')",
+    )
+    check = {
+        "kind": "check",
+        "table": "public.Odd %Rows",
+        "name": "Odd Check",
+        "condition": "\"sourceUrl\" <> '100% :x'",
+    }
+    key = {
+        "kind": "foreign_key",
+        "table": "public.Odd %Rows",
+        "name": "Odd Key",
+        "columns": ["order"],
+        "references": "public.documents",
+        "referenced_columns": ["id"],
+    }
+    monkeypatch.setattr(history, "objects", lambda *kinds: [check, key])
+    with adopted_database.owner() as connection:
+        found = repair.find("constraints").survey(connection, Options())
+        assert [(one.object, one.reason) for one in found] == [
+            ("constraint Odd Check of public.Odd %Rows", "1 row(s) do not meet it"),
+            ("constraint Odd Key of public.Odd %Rows", "1 row(s) do not meet it"),
+        ]
+        connection.exec_driver_sql(
+            'delete from public."Odd %Rows" where "order" is not null; alter table'
+            ' public."Odd %Rows" add foreign key ("order") references public.documents (id);'
+            ' alter table public."Odd %Rows" add constraint "Odd Check" check (true) not valid',
+            execution_options={"no_parameters": True},
+        )
+        assert repair.find("constraints").survey(connection, Options()) == []

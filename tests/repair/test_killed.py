@@ -1,4 +1,4 @@
-"""A repair is cut off at any point, gives way to users, and keeps out of the way of an upgrade."""
+"""A repair can be interrupted, never blocks users for long, and waits for an upgrade."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from repair.bad_rows import row
 from fixtures.databases import Database
 from fixtures.existing_platform import run, scalar
 from mivaa_schema import repair
-from mivaa_schema.errors import RepairGaveWay, UpgradeRunning
+from mivaa_schema.errors import UpgradeRunning
 from mivaa_schema.migrations import UPGRADE_LOCK
 from mivaa_schema.repair import Options
+from mivaa_schema.repair.errors import RepairLockTimeout
 from mivaa_schema.settings import Settings
 
 MISPLACED = (
@@ -71,15 +72,15 @@ def test_killed_in_the_middle_it_goes_on_where_it_stopped(adopted_database: Data
         left = scalar(adopted_database, MISPLACED)
         assert 0 < left < 25, "the batches before are not committed one by one"
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "after: nothing is at fault"
+    assert done.stdout.splitlines()[-1] == "after: nothing to repair"
     assert scalar(adopted_database, MISPLACED) == 0
 
 
-def test_it_gives_way_to_a_user_and_names_who_was_in_the_way(adopted_database: Database) -> None:
+def test_after_lock_timeouts_it_names_who_holds_the_locks(adopted_database: Database) -> None:
     chosen = repair.find("chunk-workspace")
     with (
         holding_the_last_chunk(adopted_database),
-        pytest.raises(RepairGaveWay, match=r"gave way 2 times.* process \d+ \(mivaa-schema\)"),
+        pytest.raises(RepairLockTimeout, match=r"in 2 attempts.* process \d+ \(mivaa-schema\)"),
     ):
         repair.apply(adopted_database.engine(), chosen, Options(batch=50), HASTY)
     assert 0 < scalar(adopted_database, MISPLACED) < 25
@@ -118,7 +119,7 @@ def test_it_waits_for_an_upgrade_and_says_so(adopted_database: Database) -> None
     assert scalar(adopted_database, MISPLACED) == 25
 
 
-def test_a_row_that_a_user_has_mended_meanwhile_stays_as_the_user_left_it(
+def test_a_row_that_a_user_has_repaired_meanwhile_stays_as_the_user_left_it(
     adopted_database: Database,
 ) -> None:
     found: list[BaseException] = []
@@ -145,7 +146,7 @@ def test_a_row_that_a_user_has_mended_meanwhile_stays_as_the_user_left_it(
     assert scalar(adopted_database, statuses) == "published"
 
 
-def test_constraints_can_be_cut_off_between_two(adopted_database: Database) -> None:
+def test_constraints_can_be_interrupted_between_two(adopted_database: Database) -> None:
     run(adopted_database, "delete from public.document_chunks where workspace_id is null")
     check = "document_chunks_workspace_id_check"
     run(

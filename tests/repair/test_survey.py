@@ -1,4 +1,4 @@
-"""Looking finds every fault, says what waits for what, and changes nothing."""
+"""A survey finds everything invalid, says what waits for what, and changes nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fixtures.people import World
 from mivaa_schema import repair
 from mivaa_schema.repair import Finding
 
-MENDABLE = {
+REPAIRABLE = {
     "unknown-workspaces": {"public.documents": 1},
     "dangling-extractions": {"public.processed_documents": 1},
     "missing-workspace": {"public.documents": 2, "public.processed_documents": 1},
@@ -26,32 +26,32 @@ MENDABLE = {
     "untrue-completions": {"public.document_chunks": 10},
     "constraints": {},
 }
-"""What was planted and can be mended without a decision, by repair and table."""
+"""What was planted and can be repaired without a decision, by repair and table."""
 
 UNDECIDED = {
     "missing-workspace": {
-        ("public.documents", 1, "nothing says which workspace: name it with --workspace"),
+        ("public.documents", 1, "no workspace is known for it: name one with --workspace"),
         ("public.documents", 2, "several workspaces are possible: name one with --workspace"),
         ("public.document_chunks", 121, "follows its document, which has no workspace"),
         ("public.document_chunks", 1, "its document does not exist: see orphaned-chunks"),
-        ("public.pdf_documents", 1, "nothing says which workspace: name it with --workspace"),
+        ("public.pdf_documents", 1, "no workspace is known for it: name one with --workspace"),
     },
     "extraction-workspace": {
         ("public.processed_documents", 1, "its PDF and its document are in two workspaces"),
     },
     "orphaned-chunks": {
-        ("public.document_chunks", 1, "every chunk of its workspace would go"),
+        ("public.document_chunks", 1, "every chunk of its workspace would be deleted"),
     },
     "unknown-statuses": {
-        ("public.documents", 1, "status 'weird' is none of ours: --map weird=... maps it to one"),
-        ("public.documents", 1, "status null is none of ours: --map =... maps it to one"),
-        ("public.processed_documents", 1, "status 'done' is none of ours: --map done=..."),
+        ("public.documents", 1, "status 'weird' is unknown: --map weird=... maps it to one"),
+        ("public.documents", 1, "status null is unknown: --map =... maps it to one"),
+        ("public.processed_documents", 1, "status 'done' is unknown: --map done=..."),
     },
     "unknown-roles": {
-        ("public.workspace_members", 1, "role 'superhero' is none of ours: --map superhero=..."),
+        ("public.workspace_members", 1, "role 'superhero' is unknown: --map superhero=..."),
     },
     "unknown-member-statuses": {
-        ("public.workspace_members", 1, "status 'gone' is none of ours: --map gone=..."),
+        ("public.workspace_members", 1, "status 'gone' is unknown: --map gone=..."),
     },
 }
 """What only the owner can decide: table, rows, how what is said about it begins."""
@@ -62,10 +62,10 @@ def found(shared_adopted: Database) -> dict[str, list[Finding]]:
     return repair.survey(shared_adopted.engine())
 
 
-@pytest.mark.parametrize("name", MENDABLE)
-def test_it_finds_what_it_can_mend(found: dict[str, list[Finding]], name: str) -> None:
+@pytest.mark.parametrize("name", REPAIRABLE)
+def test_it_finds_what_it_can_repair(found: dict[str, list[Finding]], name: str) -> None:
     can = {one.object: one.count for one in found[name] if one.reason is None}
-    assert can == MENDABLE[name]
+    assert can == REPAIRABLE[name]
 
 
 @pytest.mark.parametrize("name", UNDECIDED)
@@ -85,8 +85,8 @@ def test_the_known_values_are_listed(found: dict[str, list[Finding]]) -> None:
     )
 
 
-def test_every_fault_has_a_case(found: dict[str, list[Finding]]) -> None:
-    assert list(found) == list(MENDABLE) == [one.name for one in repair.REPAIRS]
+def test_every_repair_has_a_case(found: dict[str, list[Finding]]) -> None:
+    assert list(found) == list(REPAIRABLE) == [one.name for one in repair.REPAIRS]
     assert all(found.values())
 
 

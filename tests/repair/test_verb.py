@@ -1,4 +1,4 @@
-"""The verb ``repair`` lists, looks and mends, for people and for machines; for the owner alone."""
+"""The command ``repair`` lists, looks and repairs, in words and as JSON; for the owner alone."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ def call(database: Database, *arguments: str, user: str = OWNER) -> Result:
     return CliRunner().invoke(main, ["repair", *arguments, "--url", database.url(user)])
 
 
-def test_without_a_name_it_lists_what_there_is_to_mend(shared_adopted: Database) -> None:
+def test_without_a_name_it_lists_what_there_is_to_repair(shared_adopted: Database) -> None:
     done = call(shared_adopted)
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
-    assert "chunk-workspace: 25 to mend (moves chunks to the workspace of their document)" in lines
-    assert any(line.startswith("orphaned-chunks: 2 to mend, 1 that wait") for line in lines)
+    assert (
+        "chunk-workspace: 25 to repair (moves chunks to the workspace of their document)" in lines
+    )
+    assert any(line.startswith("orphaned-chunks: 2 to repair, 1 that wait") for line in lines)
     assert lines[-1].startswith("nothing was changed")
     assert scalar(shared_adopted, MISPLACED) == 25
 
@@ -38,7 +40,7 @@ def test_without_a_name_it_lists_what_there_is_to_mend(shared_adopted: Database)
 def test_where_nothing_is_wrong_it_says_so(shared_world: Database) -> None:
     lines = call(shared_world).stdout.splitlines()[:-1]
     assert lines
-    assert all(line.endswith(": nothing is at fault") for line in lines)
+    assert all(line.endswith(": nothing to repair") for line in lines)
 
 
 def test_the_list_as_json(shared_adopted: Database) -> None:
@@ -52,21 +54,21 @@ def test_with_a_name_it_looks_first(shared_adopted: Database) -> None:
     done = call(shared_adopted, "chunk-workspace")
     assert done.stdout.splitlines() == [
         "chunk-workspace moves chunks to the workspace of their document",
-        "  public.document_chunks: 25 to mend",
-        "nothing was changed; --apply would mend 25",
+        "  public.document_chunks: 25 to repair",
+        "nothing was changed; --apply would repair 25",
     ]
     found = json.loads(call(shared_adopted, "chunk-workspace", "--json").stdout)
     assert found["applied"] is False
     assert scalar(shared_adopted, MISPLACED) == 25
 
 
-def test_with_apply_it_mends_and_counts_before_and_after(adopted_database: Database) -> None:
+def test_with_apply_it_repairs_and_counts_before_and_after(adopted_database: Database) -> None:
     done = call(adopted_database, "chunk-workspace", "--apply", "--batch", "100")
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines() == [
-        "before: 25 to mend",
-        "  public.document_chunks: 25 to mend",
-        "after: nothing is at fault",
+        "before: 25 to repair",
+        "  public.document_chunks: 25 to repair",
+        "after: nothing to repair",
     ]
     assert scalar(adopted_database, MISPLACED) == 0
     again = json.loads(call(adopted_database, "chunk-workspace", "--apply", "--json").stdout)
@@ -79,13 +81,13 @@ def test_values_are_mapped_on_the_command_line(adopted_database: Database) -> No
         *("unknown-statuses", "--apply", "--map", "weird=archived", "--map", "=draft"),
     )
     assert done.exit_code == 0, done.output
-    assert "after: 0 to mend, 1 that wait for something else" in done.stdout
+    assert "after: 0 to repair, 1 that wait for something else" in done.stdout
 
 
-def test_what_cannot_be_mended_is_one_message_and_code_1(shared_adopted: Database) -> None:
+def test_what_cannot_be_repaired_is_one_message_and_code_1(shared_adopted: Database) -> None:
     done = call(shared_adopted, "unknown-roles", "--apply")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert "'superhero' is none of ours: --map superhero=..." in done.stderr
+    assert "'superhero' is unknown: --map superhero=..." in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -115,14 +117,16 @@ def test_a_superuser_has_the_rights_of_the_owner(shared_adopted: Database) -> No
     assert call(shared_adopted, "chunk-workspace", user=SUPERUSER).exit_code == 0
 
 
-def test_rows_that_are_hidden_from_their_owner_are_no_faults(adopted_database: Database) -> None:
+def test_rows_that_are_hidden_from_their_owner_are_not_invalid(
+    adopted_database: Database,
+) -> None:
     run(adopted_database, "alter table public.documents force row level security")
     done = call(adopted_database, "orphaned-chunks", "--apply")
     assert done.exit_code == 1
     assert "alter table public.documents no force row level security" in done.stderr
 
 
-def test_a_transaction_pooler_is_refused_before_anything_is_mended(
+def test_a_transaction_pooler_is_refused_before_anything_is_repaired(
     adopted_database: Database,
 ) -> None:
     url = adopted_database.url()

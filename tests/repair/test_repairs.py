@@ -1,4 +1,4 @@
-"""Each repair mends what it found, and leaves alone what is not at fault or not its to decide."""
+"""Each repair repairs what it found, and leaves alone what is valid or not its to decide."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from fixtures.databases import Database
 from fixtures.existing_platform import checksums, columns_of, run, scalar
 from fixtures.people import named
 from mivaa_schema import repair
-from mivaa_schema.errors import (
+from mivaa_schema.repair import Finding, Options
+from mivaa_schema.repair.errors import (
     MapRefused,
-    NothingMendable,
+    NothingRepairable,
     RepairFailed,
     RepairOptionRefused,
     UnknownRepair,
     UnknownWorkspace,
 )
-from mivaa_schema.repair import Finding, Options
 from mivaa_schema.settings import Settings
 
 Apply = Callable[..., tuple[list[Finding], list[Finding]]]
@@ -30,7 +30,7 @@ Apply = Callable[..., tuple[list[Finding], list[Finding]]]
 
 @pytest.fixture
 def apply(adopted_database: Database) -> Apply:
-    """Mend by name, on a database of the test's own."""
+    """Repair by name, on a database of the test's own."""
 
     def run_repair(name: str, **options: Any) -> tuple[list[Finding], list[Finding]]:
         return repair.apply(
@@ -157,7 +157,7 @@ def test_chunks_move_to_the_workspace_of_their_document(
     others = {table: names for table, names in columns.items() if table != "document_chunks"}
     rows = checksums(adopted_database, others)
     before, after = apply("chunk-workspace", batch=10)
-    assert (repair.mendable(before), after) == (25, [])
+    assert (repair.repairable(before), after) == (25, [])
     for number in range(25):
         chunk = row(f"misplaced chunk {number}")
         assert value(adopted_database, "document_chunks", "workspace_id", chunk) == A
@@ -167,7 +167,7 @@ def test_chunks_move_to_the_workspace_of_their_document(
 def test_a_scope_leaves_other_workspaces_alone(apply: Apply) -> None:
     assert apply("chunk-workspace", workspace=B) == ([], [])
     before, after = apply("chunk-workspace", workspace=A)
-    assert (repair.mendable(before), after) == (25, [])
+    assert (repair.repairable(before), after) == (25, [])
 
 
 def test_an_extraction_moves_to_where_both_its_ends_are(
@@ -206,7 +206,7 @@ def test_chunks_stay_where_every_one_of_a_workspace_would_go(
     _, after = apply("orphaned-chunks")
     assert [one.count for one in after] == [1]
     assert is_there(adopted_database, "document_chunks", row("lost chunk"))
-    with pytest.raises(NothingMendable, match="restore them first"):
+    with pytest.raises(NothingRepairable, match="restore them"):
         apply("orphaned-chunks", workspace=LOST)
 
 
@@ -214,7 +214,7 @@ def test_no_chunk_goes_if_every_one_would(apply: Apply, adopted_database: Databa
     run(adopted_database, "delete from public.documents")
     chunks = scalar(adopted_database, "select count(*) from public.document_chunks")
     assert chunks > 0
-    with pytest.raises(NothingMendable, match="every chunk of the database would go"):
+    with pytest.raises(NothingRepairable, match="every chunk of the database would be deleted"):
         apply("orphaned-chunks")
     assert scalar(adopted_database, "select count(*) from public.document_chunks") == chunks
 
@@ -233,7 +233,7 @@ def test_no_end_is_taken_out_if_not_one_is_there(apply: Apply, adopted_database:
         "update public.processed_documents set pdf_document_id = null"
         " where pdf_document_id in (select id from public.pdf_documents)",
     )
-    with pytest.raises(NothingMendable, match=r"restore the rows of public\.pdf_documents first"):
+    with pytest.raises(NothingRepairable, match=r"restore the rows of public\.pdf_documents first"):
         apply("dangling-extractions")
 
 
@@ -261,7 +261,9 @@ def test_users_that_cannot_be_seen_do_not_count_as_missing(
     run(adopted_database, "alter table auth.users enable row level security", superuser=True)
     found = repair.survey(adopted_database.engine(), [repair.find(name)])[name]
     assert [(one.object, one.count) for one in found] == [("auth.users", None)]
-    with pytest.raises(NothingMendable, match=r"an unknown number in auth\.users: you cannot read"):
+    with pytest.raises(
+        NothingRepairable, match=r"an unknown number in auth\.users: you cannot read"
+    ):
         apply(name)
 
 
@@ -287,7 +289,7 @@ def test_a_column_without_null_is_left_and_the_remedy_named(
         f"update public.documents set user_id = '{named('owner')}' where user_id is null;"
         "alter table public.documents alter column user_id set not null",
     )
-    with pytest.raises(NothingMendable, match="alter column user_id drop not null"):
+    with pytest.raises(NothingRepairable, match="alter column user_id drop not null"):
         apply("unknown-users")
 
 
@@ -316,7 +318,7 @@ def test_what_is_not_mapped_stays(apply: Apply, adopted_database: Database) -> N
 
 def test_no_status_and_no_role_is_guessed(refuse: Apply) -> None:
     for name in ("unknown-statuses", "unknown-roles", "unknown-member-statuses"):
-        with pytest.raises(NothingMendable, match="is none of ours: --map"):
+        with pytest.raises(NothingRepairable, match="is unknown: --map"):
             refuse(name)
 
 
@@ -348,7 +350,7 @@ def test_a_map_of_statuses_makes_nobody_an_active_member(
     [
         ("unknown-statuses", "weird", "splendid"),
         ("unknown-roles", "superhero", "active"),
-        # Known: no fault, and no repair's to change.
+        # Known, and so no repair's to change.
         ("unknown-roles", "viewer", "owner"),
     ],
 )
