@@ -21,9 +21,9 @@ from mivaa_schema.errors import (
     UpgradeRunning,
 )
 from mivaa_schema.history import history_folder
-from mivaa_schema.operations.sql import block, literal, when
 from mivaa_schema.operations.batch import REVISION, Timeouts, run, set_lock_timeout
 from mivaa_schema.operations.records import MIGRATION
+from mivaa_schema.operations.sql import block, literal, when
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -54,7 +54,7 @@ ALIASES = {
     "get_user_role()": "text",
     "has_permission(permission_name text)": "boolean",
 }
-"""Return types of the functions in schema ``auth`` that call those of the same name in ``mivaa``."""
+"""Return types of the functions in ``auth`` that call those of the same name in ``mivaa``."""
 
 CLOSE_TO_AUTH = """\
 do $mivaa$ begin

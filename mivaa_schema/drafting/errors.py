@@ -1,7 +1,6 @@
 """Why a revision cannot be drafted."""
 
 # The names say what failed and the docstrings are messages, not summaries.
-# ruff: noqa: N818, D205
 
 from __future__ import annotations
 

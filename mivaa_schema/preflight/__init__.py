@@ -8,7 +8,6 @@ Online, values are bind parameters; in the script, they are variables of one blo
 """
 
 # The docstring of an error is its message, not a summary.
-# ruff: noqa: N818, D205
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """What a user is told where a repair is refused or fails."""
 
 # The names say what failed and the docstrings are messages, not summaries.
-# ruff: noqa: N818, D205
 
 from __future__ import annotations
 
