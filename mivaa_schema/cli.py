@@ -175,6 +175,40 @@ def freeze_verb() -> None:
         click.echo("every rollback.sql says what its downgrade does, nothing was written")
 
 
+@main.command("renumber")
+@click.argument("revision")
+def renumber_verb(revision: str) -> None:
+    """Put REVISION (a file or a number) after all others, where merged branches made two heads."""
+    from mivaa_schema.migrations import renumber
+
+    path = renumber.renumber(revision)
+    click.echo(f"written: {path}")
+    click.echo("now run `mivaa-schema freeze`: its rollback.sql still bears the old number.")
+    click.echo("A database that has recorded the old number must be downgraded with the old file.")
+
+
+@main.command("abandon")
+@click.argument("revision")
+@_url
+@_home
+@click.option("--apply", "applies", is_flag=True, help="Drop it; without, nothing is changed.")
+def abandon_verb(revision: str, url: str | None, home: str | None, applies: bool) -> None:
+    """Drop what an interrupted REVISION has created so far, where its file is gone."""
+    from mivaa_schema.migrations import abandon
+
+    settings = resolve(url=url, home=home)
+    engine = pooler.open_engine(settings)
+    if applies:
+        found = abandon.abandon(engine, settings, revision)
+    else:
+        with database.connect(engine) as connection:
+            found = abandon.created_objects(connection, revision)
+    for item in found:
+        click.echo(f"{'dropped' if applies else 'would drop'}: {item}")
+    end = "is abandoned" if applies else "stays as it is; --apply drops what is listed"
+    click.echo(f"revision {revision} {end}")
+
+
 @main.command("demo")
 @_home
 def demo_verb(home: str | None) -> None:
