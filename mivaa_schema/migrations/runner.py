@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from alembic import context
 from alembic.util import CommandError
+from psycopg2.extensions import set_wait_callback
+from psycopg2.extras import wait_select
 from sqlalchemy import exc, text
 from sqlalchemy.engine import Connection, Engine
 
@@ -147,11 +149,16 @@ def connect(config: Config, settings: Settings, name: str) -> Iterator[Connectio
         BadConnection: What the caller handed over is no connection, or has a transaction open.
         MivaaError: The database cannot be reached.
     """
+    if hasattr(config.cmd_opts, "cmd"):
+        # Ctrl-C then cancels the statement; else psycopg2 would not see it before its end. It is a
+        # setting of the whole process, so only where that is Alembic's own.
+        set_wait_callback(wait_select)
     given = config.attributes.get("connection")
     if given is None:
         given = pooler.open_engine(settings)
     if isinstance(given, Engine):
         with database.connect(given) as connection:
+            _refuse_autocommit(connection)
             yield connection
         return
     if not isinstance(given, Connection):
@@ -163,10 +170,15 @@ def connect(config: Config, settings: Settings, name: str) -> Iterator[Connectio
         return
     if given.in_transaction():
         raise BadConnection(reason="a transaction is open, and each revision has its own")
-    if given.get_isolation_level() == "AUTOCOMMIT":
-        raise BadConnection(reason="it is in AUTOCOMMIT, where a revision has no transaction")
+    _refuse_autocommit(given)
     with _restored(given):
         yield given
+
+
+def _refuse_autocommit(connection: Connection) -> None:
+    # PostgreSQL knows no such isolation level, so the dialect does not name it.
+    if getattr(connection.connection.dbapi_connection, "autocommit", False):
+        raise BadConnection(reason="it is in AUTOCOMMIT, where a revision has no transaction")
 
 
 @contextlib.contextmanager

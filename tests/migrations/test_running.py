@@ -212,7 +212,7 @@ def test_a_check_that_is_dropped_again_waits_no_longer_than_any_other_change(
     timer = threading.Timer(8.0, user.close)
     timer.start()
     try:
-        with pytest.raises(CommandError, match="Revision 0004 could not .* in 2 attempts"):
+        with pytest.raises(CommandError, match=r"Revision 0004 could not .* in 2 attempts"):
             platform_database.upgrade("0004", lock_timeout="0.05", lock_retries="1")
     finally:
         timer.cancel()
