@@ -54,10 +54,15 @@ def branches(tmp_path: Path) -> Branches:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("upgrade", "head"), ("upgrade", "heads"), ("merge", "heads"), ("current",),
-                  ("revision", "-m", "third")],
-)  # fmt: skip
-@pytest.mark.parametrize("second", ["0013", "0014"])
+    ("second", "arguments"),
+    [
+        ("0013", ("upgrade", "heads")),
+        ("0013", ("merge", "heads")),
+        ("0013", ("revision", "-m", "third")),
+        ("0014", ("upgrade", "head")),
+        ("0014", ("current",)),
+    ],
+)
 def test_two_heads_are_named_by_their_files(
     branches: Branches, head_database: Database, arguments: tuple[str, ...], second: str
 ) -> None:
