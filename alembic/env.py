@@ -9,7 +9,7 @@ from typing import Any
 from alembic import context
 from alembic.util import CommandError
 
-from mivaa_schema import migrations
+from mivaa_schema import migrations, target
 from mivaa_schema.errors import MivaaError
 from mivaa_schema.migrations import runner
 from mivaa_schema.settings import Settings
@@ -41,7 +41,8 @@ def run_without_database(settings: Settings, name: str) -> None:
 
 
 def run_migrations_online(settings: Settings, name: str) -> None:
-    with runner.connect(config, settings, name) as connection:
+    changes = name not in runner.READING or name == runner.COMPARISON
+    with target.connection_of(config, settings, changes=changes) as connection:
         context.configure(
             connection=connection,
             # Alembic would make its table even for a command that only reads.
@@ -56,7 +57,7 @@ def run_migrations_online(settings: Settings, name: str) -> None:
 
 
 def run() -> None:
-    settings = runner.resolve_settings(
+    settings = target.resolve_settings(
         config, context.get_x_argument(as_dictionary=True), os.environ
     )
     name = runner.command()

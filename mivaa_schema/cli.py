@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from sqlalchemy import exc
 
-from mivaa_schema import database, platform, pooler
+from mivaa_schema import database, platform, target
 from mivaa_schema.errors import MivaaError, ServerNotRunning, ServerReadOnly
 from mivaa_schema.server import EmbeddedServer
 from mivaa_schema.settings import Settings
@@ -128,7 +128,7 @@ def platform_group() -> None:
 @click.option("--owner", help="Role that shall own what is new in schema auth.")
 def install(url: str | None, home: str | None, owner: str | None) -> None:
     """Install the roles and the schema auth where they are missing."""
-    engine = pooler.open_engine(resolve(url=url, home=home))
+    engine = target.open_engine(resolve(url=url, home=home))
     with database.connect(engine) as connection:
         try:
             installed = platform.install(connection, owner=owner)
@@ -146,7 +146,7 @@ def install(url: str | None, home: str | None, owner: str | None) -> None:
 @_json
 def platform_status(url: str | None, home: str | None, as_json: bool) -> None:
     """Say which parts of the platform are there."""
-    engine = pooler.open_engine(resolve(url=url, home=home))
+    engine = target.open_engine(resolve(url=url, home=home))
     with database.connect(engine) as connection:
         lacking = platform.missing(connection, extras=True)
         stand_in = platform.is_stand_in(connection)
@@ -197,7 +197,7 @@ def abandon_verb(revision: str, url: str | None, home: str | None, applies: bool
     from mivaa_schema.migrations import abandon
 
     settings = resolve(url=url, home=home)
-    engine = pooler.open_engine(settings)
+    engine = target.open_engine(settings)
     if applies:
         found = abandon.abandon(engine, settings, revision)
     else:
@@ -241,7 +241,7 @@ def preflight_verb(url: str | None, home: str | None, as_json: bool, lock_member
     from mivaa_schema import preflight
 
     settings = resolve(url=url, home=home, lock_members="yes" if lock_members else None)
-    engine = pooler.open_engine(settings)
+    engine = target.open_engine(settings)
     with database.connect(engine) as connection:
         # A copy that only follows another server can be looked at as well.
         with contextlib.suppress(ServerReadOnly):
@@ -307,7 +307,7 @@ def repair_verb(
     options = repair.Options(
         workspace=workspace, mapping=dict(pair.split("=", 1) for pair in pairs), batch=batch
     )
-    engine = pooler.open_engine(settings)
+    engine = target.open_engine(settings)
     if chosen is None:
         found = repair.survey(engine)
         if as_json:

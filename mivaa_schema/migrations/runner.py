@@ -6,30 +6,27 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 from typing import TYPE_CHECKING, Any
 
 from alembic import context
 from alembic.util import CommandError
-from psycopg2.extensions import set_wait_callback
-from psycopg2.extras import wait_select
 from sqlalchemy import exc, text
-from sqlalchemy.engine import Connection, Engine
 
-from mivaa_schema import database, migrations, pooler, preflight
+from mivaa_schema import database, migrations, preflight
 from mivaa_schema.errors import MivaaError
 from mivaa_schema.migrations import RevisionFailed, waits
 from mivaa_schema.operations.tracking import MIGRATION
 from mivaa_schema.operations.transactions import REVISION
-from mivaa_schema.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from alembic.config import Config
     from alembic.runtime.migration import MigrationContext, MigrationInfo
     from alembic.script import Script, ScriptDirectory
+    from sqlalchemy.engine import Connection
+
+    from mivaa_schema.settings import Settings
 
 COMPARISON = "retrieve_migrations"
 """What Alembic calls its work in ``check`` and ``revision``."""
@@ -53,20 +50,6 @@ OPTIONS: dict[str, Any] = {
 _log = logging.getLogger("alembic.runtime.migration")
 
 
-class TwoTargets(MivaaError):
-    """DATABASE_URL names {environment}, and sqlalchemy.url of the Alembic configuration names
-    {configured}; expected was one of them, or the same. Say which with `-x url=`, or remove one.
-    Nothing was changed.
-    """
-
-
-class BadConnection(MivaaError):
-    """The connection in config.attributes["connection"] cannot be used: {reason}. Hand over an
-    Engine, or a psycopg2 connection to PostgreSQL on which no transaction is open (call its
-    commit() or rollback() first). Nothing was changed.
-    """
-
-
 class MergeRefused(MivaaError):
     """Revisions are not merged here: the history is one straight line, numbered. To put a revision
     after the others, run
@@ -79,28 +62,6 @@ class StampRefused(MivaaError):
     at `{recorded}`; later commands would then fail or lose objects. Run `alembic upgrade` (it keeps
     tables that are there already) or `alembic downgrade` instead. Nothing was changed.
     """
-
-
-def resolve_settings(config: Config, x: Mapping[str, str], environ: Mapping[str, str]) -> Settings:
-    """The settings of a run, with the database of the configuration where none else is named.
-
-    The database is, in this order: the connection or engine in ``config.attributes``, ``-x url=``,
-    DATABASE_URL or ``sqlalchemy.url`` (which must agree where both are set), the embedded server.
-
-    Raises:
-        TwoTargets: DATABASE_URL and ``sqlalchemy.url`` name different databases.
-        MivaaError: A setting or an address cannot be read.
-    """
-    settings = Settings.resolve(x, environ)
-    configured = config.get_main_option("sqlalchemy.url")
-    if "url" in x or not configured or config.attributes.get("connection") is not None:
-        return settings
-    if settings.url is not None:
-        urls = [database.database_url(url) for url in (settings.url, configured)]
-        if urls[0] != urls[1]:
-            environment, other = (url.render_as_string(hide_password=True) for url in urls)
-            raise TwoTargets(environment=environment, configured=other)
-    return dataclasses.replace(settings, url=configured)
 
 
 def command() -> str:
@@ -139,63 +100,6 @@ def needs_no_database(name: str) -> bool:
     if name != "_display_current_history" or not hasattr(options, "rev_range"):
         return False
     return not options.indicate_current and "current" not in (options.rev_range or "").split(":")
-
-
-@contextlib.contextmanager
-def connect(config: Config, settings: Settings, name: str) -> Iterator[Connection]:
-    """The connection on which a command works.
-
-    Raises:
-        BadConnection: What the caller handed over is no connection, or has a transaction open.
-        MivaaError: The database cannot be reached.
-    """
-    if hasattr(config.cmd_opts, "cmd"):
-        # Ctrl-C then cancels the statement; else psycopg2 would not see it before its end. It is a
-        # setting of the whole process, so only where that is Alembic's own.
-        set_wait_callback(wait_select)
-    given = config.attributes.get("connection")
-    if given is None:
-        given = pooler.open_engine(settings)
-    if isinstance(given, Engine):
-        with database.connect(given) as connection:
-            _refuse_autocommit(connection)
-            yield connection
-        return
-    if not isinstance(given, Connection):
-        raise BadConnection(reason=f"it is a {type(given).__name__}")
-    if given.dialect.name != "postgresql":
-        raise BadConnection(reason=f"it leads to {given.dialect.name}")
-    if name in READING and name != COMPARISON:
-        yield given
-        return
-    if given.in_transaction():
-        raise BadConnection(reason="a transaction is open, and each revision has its own")
-    _refuse_autocommit(given)
-    with _restored(given):
-        yield given
-
-
-def _refuse_autocommit(connection: Connection) -> None:
-    # PostgreSQL knows no such isolation level, so the dialect does not name it.
-    if getattr(connection.connection.dbapi_connection, "autocommit", False):
-        raise BadConnection(reason="it is in AUTOCOMMIT, where a revision has no transaction")
-
-
-@contextlib.contextmanager
-def _restored(connection: Connection) -> Iterator[None]:
-    """Give a session of the caller's its settings back."""
-    names = {"names": list(_CHANGED_SETTINGS)}
-    former = connection.execute(text(_SETTINGS), names).all()
-    connection.commit()
-    try:
-        yield
-    finally:
-        with contextlib.suppress(exc.SQLAlchemyError):
-            connection.rollback()
-            for name, value in former:
-                restore = text("select set_config(:name, :value, false)")
-                connection.execute(restore, {"name": name, "value": value})
-            connection.commit()
 
 
 def run(connection: Connection, settings: Settings, name: str) -> None:
@@ -396,21 +300,6 @@ def _record_failure(connection: Connection, script: ScriptDirectory, failure: Mi
 
 
 _CURRENT = "(unknown)"
-
-_CHANGED_SETTINGS = (
-    "lock_timeout",
-    "statement_timeout",
-    "idle_in_transaction_session_timeout",
-    "idle_session_timeout",
-    "transaction_timeout",
-    "client_connection_check_interval",
-    "client_min_messages",
-    "search_path",
-)
-
-_SETTINGS = """
-select name, current_setting(name) from pg_catalog.pg_settings where name = any(:names)
-"""
 
 _HAS_TRACKING = "select to_regclass('public.migration_tracking')"
 

@@ -22,9 +22,9 @@ from fixtures.databases import OWNER, Database
 from mivaa_schema.database import create_engine, database_url
 from mivaa_schema.errors import BadSetting, HostUnreachable, TransactionPooler
 from mivaa_schema.migrations import UPGRADE_LOCK
-from mivaa_schema.pooler import declared, refuse_transaction_pooler
 from mivaa_schema.server import EmbeddedServer
 from mivaa_schema.settings import Settings
+from mivaa_schema.target import declared, refuse_transaction_pooler
 
 ROOT = Path(__file__).parents[2]
 
