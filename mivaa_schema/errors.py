@@ -64,32 +64,3 @@ class ExtraMissing(MivaaError):
       pip install 'mivaa-schema[{extra}]'
     and start again.
     """
-
-
-class UnknownHead(MivaaError):
-    """The database is at revision `{revision}`, which this version of mivaa-schema (head `{head}`)
-    does not know. Install the version that made it, or a later one.
-    """
-
-
-# Running the chain
-
-
-class UpgradeRunning(MivaaError):
-    """Another upgrade holds the lock (process {pid}, application `{application}`) and did not end
-    within {seconds:.0f} s. Wait for it and run the same command again, or raise `-x upgrade_wait=`.
-    """
-
-
-class LockNotAvailable(MivaaError):
-    """Revision {revision} gave way {attempts} times to users of its tables and is {state}. In the
-    way: {blockers}.
-    End those sessions or choose a quieter time, then run the same command again; or raise
-    `-x lock_retries=` or `-x lock_timeout=`.
-    """
-
-
-class RevisionFailed(MivaaError):
-    """Revision {revision} failed and is {state}: {detail}
-    Mend the cause, then run the same command again: it goes on where it stopped.
-    """

@@ -32,10 +32,14 @@ def versions_folder() -> Path:
     return history_folder() / "versions"
 
 
+def files(versions: Path | None = None) -> list[Path]:
+    """The files of the revisions, by their numbers; branches may have made two of one number."""
+    return sorted((versions or versions_folder()).glob("[0-9]*_*.py"))
+
+
 def folders(versions: Path | None = None) -> dict[str, Path]:
     """The folder of frozen files of each revision, by its number, the first one first."""
-    files = sorted((versions or versions_folder()).glob("[0-9]*_*.py"))
-    return {path.name.partition("_")[0]: path.with_suffix("") for path in files}
+    return {path.name.partition("_")[0]: path.with_suffix("") for path in files(versions)}
 
 
 def head() -> str:

@@ -15,10 +15,10 @@ def install(url: str | None, home: str | None, owner: str | None) -> None:
     """Install the roles and the schema auth where they are missing."""
     from sqlalchemy.exc import DBAPIError
 
-    from mivaa_schema import database, pooler
+    from mivaa_schema import database, target
     from mivaa_schema import platform as stand_in
 
-    engine = pooler.open_engine(resolve(url=url, home=home))
+    engine = target.open_engine(resolve(url=url, home=home))
     with database.connect(engine) as connection:
         try:
             installed = stand_in.install(connection, owner=owner)

@@ -15,10 +15,10 @@ from mivaa_schema.cli.group import home_option, json_option, platform, resolve, 
 @json_option
 def status(url: str | None, home: str | None, as_json: bool) -> None:
     """Say which parts of the platform are there."""
-    from mivaa_schema import database, pooler
+    from mivaa_schema import database, target
     from mivaa_schema import platform as stand_in
 
-    engine = pooler.open_engine(resolve(url=url, home=home))
+    engine = target.open_engine(resolve(url=url, home=home))
     with database.connect(engine) as connection:
         lacking = stand_in.missing(connection, extras=True)
         is_stand_in = stand_in.is_stand_in(connection)

@@ -25,11 +25,11 @@ def preflight_command(url: str | None, home: str | None, as_json: bool, lock_mem
     Ends with code 1 if the upgrade would be refused.
     """
     # Imported here because SQLAlchemy is slow to import.
-    from mivaa_schema import database, pooler, preflight
+    from mivaa_schema import database, preflight, target
     from mivaa_schema.database import ServerReadOnly
 
     settings = resolve(url=url, home=home, lock_members="yes" if lock_members else None)
-    engine = pooler.open_engine(settings)
+    engine = target.open_engine(settings)
     with database.connect(engine) as connection:
         # A copy that only follows another server can be looked at as well.
         with contextlib.suppress(ServerReadOnly):

@@ -56,14 +56,14 @@ def repair_command(
     if any("=" not in pair for pair in pairs):
         raise click.UsageError("--map is OLD=NEW")
     # Imported here because Alembic is slow to import.
-    from mivaa_schema import pooler, repair
+    from mivaa_schema import repair, target
 
     settings = resolve(url=url, home=home)
     chosen = None if name is None else repair.find(name)
     options = repair.Options(
         workspace=workspace, mapping=dict(pair.split("=", 1) for pair in pairs), batch=batch
     )
-    engine = pooler.open_engine(settings)
+    engine = target.open_engine(settings)
     if chosen is None:
         found = repair.survey(engine)
         if as_json:

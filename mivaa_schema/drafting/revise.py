@@ -26,6 +26,7 @@ from mivaa_schema.drafting.errors import (
 )
 from mivaa_schema.migrations import describe as describe_error
 from mivaa_schema.migrations import recorded_revisions
+from mivaa_schema.models import Base
 from mivaa_schema.operations import adopt_columns, adopt_constraint, adopt_table, change_column
 from mivaa_schema.operations.entities import SqlFile
 from mivaa_schema.operations.sql import qualified
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 def options(settings: Settings) -> dict[str, Any]:
     """What env.py tells Alembic, so that it compares and drafts as described here."""
     return {
+        "target_metadata": Base.metadata,
         "autogenerate_plugins": ["alembic.autogenerate.*", compare.NAME],
         "include_name": compare.include_name,
         "include_object": compare.include_object,

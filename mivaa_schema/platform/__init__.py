@@ -33,7 +33,7 @@ EXTRAS = {
 }
 
 # Catalogs only: names in a schema that is closed to us cannot be resolved, but they can be read.
-_PRESENT = """
+PARTS_PRESENT = """
 select 'role ' || rolname from pg_catalog.pg_roles
 union all
 select 'schema ' || nspname from pg_catalog.pg_namespace
@@ -88,7 +88,7 @@ class PlatformOfAnother(MivaaError):
 
 def missing(connection: Connection, *, extras: bool = False) -> list[str]:
     """Name the parts of the platform that the database lacks."""
-    present = set(connection.execute(sa.text(_PRESENT)).scalars())
+    present = set(connection.execute(sa.text(PARTS_PRESENT)).scalars())
     wanted = PARTS | EXTRAS if extras else PARTS
     return [part for part in wanted if part not in present]
 

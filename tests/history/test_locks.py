@@ -214,7 +214,10 @@ def test_users_go_on_while_the_chain_waits_for_a_vacuum(
         (database.upgrade, revision) if direction == "up" else (database.downgrade, before)
     )
     with User(database) as user:
-        with pytest.raises(CommandError, match=r"in mode share update exclusive|gave way 1 times"):
+        with pytest.raises(
+            CommandError,
+            match=r"in mode share update exclusive|in 1 attempts",
+        ):
             run(target, lock_timeout="0.1", lock_retries="0", build_timeout="0.2")
         assert user.served > 0
         assert user.refused == []

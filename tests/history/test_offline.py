@@ -165,3 +165,76 @@ def test_a_program_that_goes_on_after_an_error_records_no_revision_out_of_order(
         assert f"the database is at revision 0002, expected was {expected}" in done.stderr
     with platform_database.owner() as connection:
         assert recorded_revisions(connection) == ["0002"]
+
+
+def refused(database: Database, text: str) -> str:
+    """What psql says of a script that ends before it has changed anything."""
+    before = database.dump()
+    done = tolerant_psql(database, text)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert database.dump() == before
+    return done.stderr
+
+
+def test_the_script_begins_with_what_it_is_and_how_it_is_run(platform_database: Database) -> None:
+    header = script(platform_database, command.upgrade, "0003:0005").partition("\\set")[0]
+    assert all(line.startswith("--") for line in header.strip().splitlines())
+    for words in (
+        "from revision 0003 to 0005",
+        "psql -X -v ON_ERROR_STOP=1 -f FILE",
+        "as the role that owns the tables",
+        "lock_timeout 0.1 s",
+        "lock_members no",
+    ):
+        assert words in header
+    header = script(platform_database, command.downgrade, "head:base").partition("\\set")[0]
+    assert "from revision 0012 to base" in header
+
+
+def test_a_second_run_of_the_script_says_that_there_is_nothing_to_do(
+    platform_database: Database,
+) -> None:
+    text = script(platform_database, command.upgrade, "head")
+    psql(platform_database, text)
+    said = refused(platform_database, text)
+    assert "the database is at revision 0012, expected was none" in said
+    assert "there is nothing to do" in said
+    down = script(platform_database, command.downgrade, "head:base")
+    psql(platform_database, down)
+    said = refused(platform_database, down)
+    assert "the database is at revision none, expected was 0012" in said
+    assert "there is nothing to do" in said
+
+
+def test_a_script_of_a_later_part_names_where_the_database_is(platform_database: Database) -> None:
+    text = script(platform_database, command.upgrade, "0003:0005")
+    assert "is at revision none, expected was 0003" in refused(platform_database, text)
+    platform_database.upgrade("0002")
+    said = refused(platform_database, script(platform_database, command.upgrade, "head"))
+    assert "is at revision 0002, expected was none" in said
+    assert "Run a script that begins there" in said
+
+
+@pytest.mark.parametrize("target", ["0001:-1", "0001:base"])
+def test_the_script_that_ends_at_base_leaves_nothing(
+    platform_database: Database, target: str
+) -> None:
+    before = platform_database.dump()
+    platform_database.upgrade("0001")
+    psql(platform_database, script(platform_database, command.downgrade, target))
+    assert_same(before, platform_database.dump(), target)
+
+
+def test_the_script_checks_the_platform_before_it_changes_anything(
+    platform_database: Database,
+) -> None:
+    text = script(platform_database, command.upgrade, "head")
+    with platform_database.superuser() as connection:
+        connection.exec_driver_sql("alter schema auth rename to elsewhere")
+    said = refused(platform_database, text)
+    with pytest.raises(CommandError) as caught:
+        platform_database.upgrade()
+    # Line by line, since psql writes the name of the program before the first one.
+    for line in str(caught.value).splitlines():
+        assert line in said
+    assert "schema auth, auth.users, auth.uid()" in said

@@ -13,12 +13,19 @@ as $function$
 declare
   v_phase public.migration_tracking;
   v_later text;
+  v_interrupted text;
   v_before text;
   v_after text;
 begin
   if not pg_try_advisory_xact_lock(6841377215308129) then
     raise exception 'an upgrade or a downgrade is running'
       using errcode = 'lock_not_available', hint = 'Wait until it has ended, then call again.';
+  end if;
+  select l.object_name into v_interrupted from mivaa.ledger l where l.kind = 'revision';
+  if v_interrupted is not null then
+    raise exception 'revision % is interrupted: part of it is in the database', v_interrupted
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = '"alembic upgrade head" completes it, "alembic downgrade" reverts it.';
   end if;
   select t.* into v_phase from public.migration_tracking t
   where t.migration_name = migration_name_param and t.phase = phase_param;

@@ -1,23 +1,29 @@
-"""Refuses a transaction pooler, because an upgrade needs sessions that stay its own."""
+"""The database of a run: which one it is, and never through a transaction pooler."""
+
+# The names say what failed and the docstrings are messages, not summaries.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import itertools
 import re
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exc
+from psycopg2.extensions import set_wait_callback
+from psycopg2.extras import wait_select
+from sqlalchemy import exc, text
+from sqlalchemy.engine import URL, Connection, Engine
 
 from mivaa_schema import database
 from mivaa_schema.database import connect, database_url, explain, plain_engine, server_name
 from mivaa_schema.errors import MivaaError
+from mivaa_schema.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from sqlalchemy.engine import URL, Connection, Engine
-
-    from mivaa_schema.settings import Settings
+    from alembic.config import Config
 
 _ROUNDS = 5
 
@@ -39,6 +45,104 @@ class TransactionPooler(MivaaError):
     session pooler: {remedy}. If connections do keep their session there, say so with
     `-x pooler=session` (or MIVAA_POOLER=session).
     """
+
+
+class TwoTargets(MivaaError):
+    """DATABASE_URL names {environment}, and sqlalchemy.url of the Alembic configuration names
+    {configured}; expected was one of them, or the same. Say which with `-x url=`, or remove one.
+    Nothing was changed.
+    """
+
+
+class BadConnection(MivaaError):
+    """The connection in config.attributes["connection"] cannot be used: {reason}. Hand over an
+    Engine, or a psycopg2 connection to PostgreSQL on which no transaction is open (call its
+    commit() or rollback() first). Nothing was changed.
+    """
+
+
+def resolve_settings(config: Config, x: Mapping[str, str], environ: Mapping[str, str]) -> Settings:
+    """The settings of a run, with the database of the configuration where none else is named.
+
+    The database is, in this order: the connection or engine in ``config.attributes``, ``-x url=``,
+    DATABASE_URL or ``sqlalchemy.url`` (which must agree where both are set), the embedded server.
+
+    Raises:
+        TwoTargets: DATABASE_URL and ``sqlalchemy.url`` name different databases.
+        MivaaError: A setting or an address cannot be read.
+    """
+    settings = Settings.resolve(x, environ)
+    configured = config.get_main_option("sqlalchemy.url")
+    if "url" in x or not configured or config.attributes.get("connection") is not None:
+        return settings
+    if settings.url is not None:
+        urls = [database_url(url) for url in (settings.url, configured)]
+        if urls[0] != urls[1]:
+            environment, other = (url.render_as_string(hide_password=True) for url in urls)
+            raise TwoTargets(environment=environment, configured=other)
+    return dataclasses.replace(settings, url=configured)
+
+
+@contextlib.contextmanager
+def connection_of(config: Config, settings: Settings, *, changes: bool) -> Iterator[Connection]:
+    """The connection on which an Alembic command works.
+
+    Args:
+        config: Of Alembic; ``config.attributes["connection"]`` may hold an engine or a connection.
+        settings: As :func:`resolve_settings` gives them.
+        changes: Whether the command ends transactions; one that only reads can join the caller's.
+
+    Raises:
+        BadConnection: What the caller handed over is no connection, or has a transaction open.
+        MivaaError: The database cannot be reached.
+    """
+    if hasattr(config.cmd_opts, "cmd"):
+        # Ctrl-C then cancels the statement; else psycopg2 would not see it before its end. It is a
+        # setting of the whole process, so only where that is Alembic's own.
+        set_wait_callback(wait_select)
+    given = config.attributes.get("connection")
+    if given is None:
+        given = open_engine(settings)
+    if isinstance(given, Engine):
+        with connect(given) as connection:
+            _refuse_autocommit(connection)
+            yield connection
+        return
+    if not isinstance(given, Connection):
+        raise BadConnection(reason=f"it is a {type(given).__name__}")
+    if given.dialect.name != "postgresql":
+        raise BadConnection(reason=f"it leads to {given.dialect.name}")
+    if not changes:
+        yield given
+        return
+    if given.in_transaction():
+        raise BadConnection(reason="a transaction is open, and each revision has its own")
+    _refuse_autocommit(given)
+    with _restored(given):
+        yield given
+
+
+def _refuse_autocommit(connection: Connection) -> None:
+    # PostgreSQL knows no such isolation level, so the dialect does not name it.
+    if getattr(connection.connection.dbapi_connection, "autocommit", False):
+        raise BadConnection(reason="it is in AUTOCOMMIT, where a revision has no transaction")
+
+
+@contextlib.contextmanager
+def _restored(connection: Connection) -> Iterator[None]:
+    """Give a session of the caller's its settings back."""
+    names = {"names": list(_CHANGED_SETTINGS)}
+    former = connection.execute(text(_SETTINGS), names).all()
+    connection.commit()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(exc.SQLAlchemyError):
+            connection.rollback()
+            for name, value in former:
+                restore = text("select set_config(:name, :value, false)")
+                connection.execute(restore, {"name": name, "value": value})
+            connection.commit()
 
 
 def refuse_transaction_pooler(url: URL, setting: str = "auto") -> None:
@@ -150,4 +254,19 @@ def _process(connection: Connection) -> tuple[int, Any]:
 
 _PROCESS = """
 select pid, backend_start from pg_catalog.pg_stat_activity where pid = pg_catalog.pg_backend_pid()
+"""
+
+_CHANGED_SETTINGS = (
+    "lock_timeout",
+    "statement_timeout",
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
+    "transaction_timeout",
+    "client_connection_check_interval",
+    "client_min_messages",
+    "search_path",
+)
+
+_SETTINGS = """
+select name, current_setting(name) from pg_catalog.pg_settings where name = any(:names)
 """

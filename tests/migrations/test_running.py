@@ -80,7 +80,7 @@ def test_a_revision_gives_way_to_users_and_names_who_is_in_the_way(
         with pytest.raises(CommandError) as caught:
             platform_database.upgrade("0006", lock_timeout="0.05", lock_retries="2")
     message = str(caught.value)
-    assert "Revision 0006 gave way 3 times" in message
+    assert "Revision 0006 could not acquire its locks in 3 attempts" in message
     assert f"process {pid} (mivaa-schema)" in message
     assert "-x lock_retries=" in message
     assert platform_database.dump() == before
@@ -134,12 +134,12 @@ def test_a_lost_connection_ends_with_what_to_do_next(platform_database: Database
                 other.execute(sa.text("select pg_terminate_backend(:pid)"), {"pid": pid})
 
     event.listen(platform_database.engine(), "before_cursor_execute", end_it)
-    with pytest.raises(CommandError, match="Revision 0009 failed and is begun") as caught:
+    with pytest.raises(CommandError, match="Revision 0009 failed and is interrupted") as caught:
         platform_database.upgrade("0009")
     event.remove(platform_database.engine(), "before_cursor_execute", end_it)
     assert "server closed the connection unexpectedly" in str(caught.value)
-    assert "`alembic downgrade 0008` takes back what of it is there" in str(caught.value)
-    assert "run the same command again: it goes on where it stopped" in str(caught.value)
+    assert "`alembic downgrade 0008` reverts what is there" in str(caught.value)
+    assert "run the same command again: it continues where it stopped" in str(caught.value)
     platform_database.upgrade("0009")
 
 
@@ -212,7 +212,7 @@ def test_a_check_that_is_dropped_again_waits_no_longer_than_any_other_change(
     timer = threading.Timer(8.0, user.close)
     timer.start()
     try:
-        with pytest.raises(CommandError, match="Revision 0004 gave way 2 times"):
+        with pytest.raises(CommandError, match=r"Revision 0004 could not .* in 2 attempts"):
             platform_database.upgrade("0004", lock_timeout="0.05", lock_retries="1")
     finally:
         timer.cancel()

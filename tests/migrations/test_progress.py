@@ -9,8 +9,8 @@ import threading
 import pytest
 
 from fixtures.databases import Database
-from mivaa_schema import progress
-from mivaa_schema.progress import Display, shown
+from mivaa_schema.migrations import waits
+from mivaa_schema.migrations.waits import Display, backend_pid, progress
 
 
 class Terminal(io.StringIO):
@@ -20,12 +20,12 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(waits, "POLL_INTERVAL", 0.05)
 
 
 def seen(phase: str = "building index: scanning table", **fields: object) -> dict[str, object]:
     look = {"index": "idx", "phase": phase, "total": 200, "done": 50, "unit": " pages"}
-    return {**look, "blockers": None, "blockers_id": None, **fields}
+    return {**look, **fields}
 
 
 def test_a_terminal_shows_a_bar_that_grows_and_goes() -> None:
@@ -61,12 +61,20 @@ def test_a_log_gets_a_line_now_and_then(caplog: pytest.LogCaptureFixture) -> Non
     ]
 
 
+def test_a_long_wait_is_said_again_only_after_a_while(caplog: pytest.LogCaptureFixture) -> None:
+    display = Display()
+    with caplog.at_level(logging.INFO):
+        for age in range(100):
+            display.show({}, f"process 7 (report), in a transaction for {age} s")
+    assert caplog.messages == ["waits for process 7 (report), in a transaction for 1 s"]
+
+
 def test_a_moment_of_waiting_is_not_spoken_of(caplog: pytest.LogCaptureFixture) -> None:
     display = Display()
     with caplog.at_level(logging.INFO):
-        display.show(seen(blockers="process 7", blockers_id="7"))
+        display.show(seen(), "process 7 (a), in a transaction for 1 s")
         display.show(seen())
-        display.show(seen(blockers="process 8", blockers_id="8"))
+        display.show(seen(), "process 8 (b), in a transaction for 1 s")
     assert caplog.messages == []
 
 
@@ -83,11 +91,11 @@ def test_a_build_that_waits_for_an_old_snapshot_says_for_whom(
     threading.Timer(1.5, reader.close).start()
     with caplog.at_level(logging.INFO, logger="alembic.runtime.migration"):
         platform_database.upgrade("0005")
-    waits = [message for message in caplog.messages if message.startswith("waits for")]
-    assert waits, caplog.messages
-    assert "waiting for old snapshots" in waits[0]
-    assert f"process {pid} (monthly report), in a transaction for" in waits[0]
-    assert "select pg_backend_pid()" in waits[0]
+    said = [message for message in caplog.messages if message.startswith("waits for")]
+    assert said, caplog.messages
+    assert "waiting for old snapshots" in said[0]
+    assert f"process {pid} (monthly report), in a transaction for" in said[0]
+    assert "select pg_backend_pid()" in said[0]
 
 
 def test_a_build_is_shown_while_it_grows(head_database: Database, looks: None) -> None:
@@ -103,10 +111,10 @@ def test_a_build_is_shown_while_it_grows(head_database: Database, looks: None) -
             " as $$ begin perform pg_sleep(0.03); return n; end $$"
         )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(progress, "Display", lambda: Display(terminal))
+        patch.setattr(waits, "Display", lambda: Display(terminal))
         with head_database.engine().connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
-            with shown(head_database.engine(), connection):
+            with progress(head_database.engine(), backend_pid(connection)):
                 connection.exec_driver_sql(
                     "create index concurrently slow on public.pages (public.slowly(n))"
                 )

@@ -1,0 +1,285 @@
+"""Running migrations: the configuration, what the database records, and what a session sets."""
+
+# The names say what failed and the docstrings are messages, not summaries.
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alembic.config import Config
+from sqlalchemy import text
+
+from mivaa_schema import history
+from mivaa_schema.errors import MivaaError
+from mivaa_schema.migrations.waits import (
+    RETRIED,
+    UPGRADE_LOCK,
+    LockNotAvailable,
+    RevisionFailed,
+    UpgradeRunning,
+    blockers,
+    describe,
+    pause,
+    sqlstate,
+    upgrade_lock,
+)
+from mivaa_schema.operations.batch import REVISION, Timeouts, set_lock_timeout
+
+if TYPE_CHECKING:
+    from alembic.script import Script, ScriptDirectory
+    from sqlalchemy.engine import Connection
+
+    from mivaa_schema.settings import Settings
+
+__all__ = [
+    "RETRIED",
+    "UPGRADE_LOCK",
+    "LockNotAvailable",
+    "RevisionFailed",
+    "UpgradeRunning",
+    "blockers",
+    "describe",
+    "pause",
+    "sqlstate",
+    "upgrade_lock",
+]
+
+PRIVATE_SCHEMA = "mivaa"
+VERSION_TABLE = "alembic_version"
+
+
+class UnknownRevision(MivaaError):
+    """The database is at revision `{revision}`, which is not among the files in {folder} (the last
+    one is `{head}`). Either its file was deleted or renamed: restore it, with the folder beside
+    it. Or a later version of mivaa-schema made it: install that version. Then run the same command
+    again. Nothing was changed.
+    """
+
+
+class RevisionInterrupted(MivaaError):
+    """Revision {revision} is interrupted: a run stopped half-way, and what it did so far is in the
+    database, recorded by no revision. Complete it with `alembic upgrade {revision}` or revert it
+    with `alembic downgrade {down}`, then run the same command again.
+    """
+
+
+class InterruptedFileMissing(MivaaError):
+    """Revision {revision} is interrupted: a run stopped half-way, and its file is missing in
+    {folder}. Restore the file, with the folder beside it, and run `alembic upgrade {revision}` or
+    `alembic downgrade {down}`; or drop what the revision has created so far:
+      mivaa-schema abandon {revision}
+    That only lists it; with --apply it drops it.
+    """
+
+
+class InterruptedElsewhere(MivaaError):
+    """Revision {revision} is interrupted, but the database is at revision `{recorded}`, and the
+    file of {revision} follows `{down}`. Restore the file that was run, or drop what it has created
+    so far:
+      mivaa-schema abandon {revision}
+    That only lists it; with --apply it drops it.
+    """
+
+
+class DuplicateRevision(MivaaError):
+    """There are {count} revisions {number}: {files}. Branches that were merged have each made one.
+    Give the one that no database has recorded the next number:
+      mivaa-schema renumber {last}
+    """
+
+
+class BranchedHistory(MivaaError):
+    """The history has {count} heads: {files}. It must be one straight line. Put the one that no
+    database has recorded after the others:
+      mivaa-schema renumber {last}
+    """
+
+
+def alembic_config() -> Config:
+    """The Alembic configuration of this project: alembic.ini, of the checkout or of the wheel."""
+    folder = history.history_folder()
+    shipped = folder / "alembic.ini"
+    config = Config(shipped if shipped.exists() else folder.parent / "alembic.ini")
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    return config
+
+
+def timeouts(settings: Settings) -> Timeouts:
+    """How long the statements of a run may wait."""
+    return Timeouts(lock=settings.lock_timeout, build=settings.build_timeout)
+
+
+# What the files say
+
+
+def refuse_branches(script: ScriptDirectory) -> None:
+    """Refuse a history that is not one straight line, by the names of its files first.
+
+    Raises:
+        DuplicateRevision: Two files have the same number; Alembic would overlook one of them.
+        BranchedHistory: There is more than one head.
+    """
+    files = history.files(Path(script.dir) / "versions")
+    for number, count in Counter(path.name.partition("_")[0] for path in files).items():
+        if count > 1:
+            names = [path.name for path in files if path.name.startswith(f"{number}_")]
+            raise DuplicateRevision(
+                number=number, count=count, files=", ".join(names), last=names[-1]
+            )
+    heads = script.get_revisions(script.get_heads())
+    if len(heads) > 1:
+        names = sorted(Path(head.path).name for head in heads if head)
+        raise BranchedHistory(count=len(names), files=", ".join(names), last=names[-1])
+
+
+# What the database records
+
+
+def recorded_revisions(connection: Connection) -> list[str]:
+    """The revisions that the database records; empty before the first upgrade."""
+    if connection.execute(text("select to_regclass('mivaa.alembic_version')")).scalar() is None:
+        return []
+    return list(connection.execute(text("select version_num from mivaa.alembic_version")).scalars())
+
+
+def interrupted_revision(connection: Connection) -> str | None:
+    """The revision whose mark is on the ledger: its upgrade, or then its downgrade, stopped.
+
+    The mark is committed where a revision first leaves its transaction, and deleted in the
+    transaction that ends its upgrade or its downgrade. What ``alembic_version`` holds meanwhile is
+    that revision or the one before it, and says nothing about the schema.
+    """
+    if connection.execute(text("select to_regclass('mivaa.ledger')")).scalar() is None:
+        return None
+    sql = text("select object_name from mivaa.ledger where kind = :kind order by 1 desc")
+    name = connection.execute(sql, {"kind": REVISION}).scalar()
+    return None if name is None else str(name)
+
+
+def check_revisions(connection: Connection, script: ScriptDirectory) -> Script | None:
+    """Compare what the database records with the files; return the interrupted revision, if any.
+
+    Raises:
+        UnknownRevision: The recorded revision has no file.
+        InterruptedFileMissing: The interrupted revision has no file.
+        InterruptedElsewhere: The interrupted revision is neither the recorded one nor the next.
+    """
+    known = {revision.revision: revision for revision in script.walk_revisions()}
+    recorded = recorded_revisions(connection)
+    interrupted = interrupted_revision(connection)
+    fields = {"folder": Path(script.dir) / "versions", "revision": interrupted}
+    if interrupted is not None and interrupted not in known:
+        down = next((name for name in recorded if name != interrupted), "-1")
+        raise InterruptedFileMissing(down=down, **fields)
+    for name in recorded:
+        if name not in known:
+            head = ", ".join(script.get_heads())
+            raise UnknownRevision(**fields | {"revision": name}, head=head)
+    if interrupted is None:
+        return None
+    down = _down(known[interrupted])
+    if (", ".join(recorded) or "base") not in (interrupted, down):
+        raise InterruptedElsewhere(recorded=", ".join(recorded) or "base", down=down, **fields)
+    return known[interrupted]
+
+
+def refuse_interrupted(interrupted: Script | None) -> None:
+    """Refuse what needs a database that is exactly at a revision.
+
+    Raises:
+        RevisionInterrupted: A revision is interrupted.
+    """
+    if interrupted is not None:
+        raise RevisionInterrupted(revision=interrupted.revision, down=_down(interrupted))
+
+
+def _down(revision: Script) -> str:
+    return str(revision.down_revision or "base")
+
+
+def set_recorded_revision(connection: Connection, revision: Script, *, before: bool) -> None:
+    """Let a run begin at an interrupted revision, or before it.
+
+    The mark stays, so this says nothing but where the next run starts.
+    """
+    wanted = revision.down_revision if before else revision.revision
+    if recorded_revisions(connection) == ([wanted] if wanted else []):
+        return
+    connection.exec_driver_sql("delete from mivaa.alembic_version")
+    if wanted:
+        insert = text("insert into mivaa.alembic_version (version_num) values (:wanted)")
+        connection.execute(insert, {"wanted": wanted})
+
+
+# What a session sets
+
+
+def prepare_session(connection: Connection, waiting: Timeouts) -> None:
+    """Bound the waits of a session and commit, so that Alembic begins its own transactions."""
+    for statement in session_settings(waiting):
+        connection.exec_driver_sql(statement)
+    connection.commit()
+
+
+def session_settings(waiting: Timeouts) -> list[str]:
+    """What a session that runs migrations sets first, online and offline."""
+    return [
+        set_lock_timeout(waiting.lock),
+        *NO_TIME_LIMITS,
+        _NOTICE_A_DEAD_CLIENT,
+        # "already exists, skipping" is what is wanted; a warning is not.
+        "set client_min_messages = warning",
+        "set search_path = public, extensions",
+    ]
+
+
+NO_TIME_LIMITS = (
+    # A platform may end every statement after two minutes; an index build takes its time.
+    "set statement_timeout = 0",
+    "set idle_in_transaction_session_timeout = 0",
+    "set idle_session_timeout = 0",
+    # PostgreSQL 17 and later.
+    """\
+do $mivaa$
+begin
+  if current_setting('transaction_timeout', true) is not null then
+    perform set_config('transaction_timeout', '0', false);
+  end if;
+end
+$mivaa$""",
+)
+"""Limits that a platform sets for a database or a role; the waits of a run have bounds of ours."""
+
+# A server notices that its client was killed only when it has something to send, and an index build
+# has not for hours. Where the system cannot tell, the setting is refused, and left as it is.
+_NOTICE_A_DEAD_CLIENT = """\
+do $mivaa$
+begin
+  set client_connection_check_interval = '1s';
+exception when invalid_parameter_value then
+  null;
+end
+$mivaa$"""
+
+
+def make_private_schema() -> list[str]:
+    """The statements that make the schema of helpers and records, closed to everybody else."""
+    return [
+        f"create schema if not exists {PRIVATE_SCHEMA}",
+        f"revoke all on schema {PRIVATE_SCHEMA} from public",
+    ]
+
+
+def drop_private_schema() -> list[str]:
+    """The statements that end a downgrade to base; without cascade, so that nothing is lost."""
+    return [
+        f"drop table if exists {PRIVATE_SCHEMA}.{VERSION_TABLE}",
+        f"drop schema if exists {PRIVATE_SCHEMA}",
+    ]
+
+
+def notify_api() -> str:
+    """The statement that has PostgREST read the schema again."""
+    return "notify pgrst, 'reload schema'"

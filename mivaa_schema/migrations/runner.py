@@ -1,0 +1,310 @@
+"""Runs an Alembic command on a database: checks first, one upgrader, each revision by itself."""
+
+# The names say what failed and the docstrings are messages, not summaries.
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from alembic import context
+from alembic.util import CommandError
+from sqlalchemy import exc, text
+
+from mivaa_schema import database, migrations, preflight
+from mivaa_schema.errors import MivaaError
+from mivaa_schema.migrations import RevisionFailed, waits
+from mivaa_schema.operations.batch import REVISION
+from mivaa_schema.operations.records import MIGRATION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from alembic.runtime.migration import MigrationContext, MigrationInfo
+    from alembic.script import Script, ScriptDirectory
+    from sqlalchemy.engine import Connection
+
+    from mivaa_schema.settings import Settings
+
+COMPARISON = "retrieve_migrations"
+"""What Alembic calls its work in ``check`` and ``revision``."""
+
+READING = frozenset(
+    {COMPARISON, "display_version", "show_current", "edit_current", "_display_current_history"}
+)
+"""Functions of Alembic's commands that change nothing; any other is taken to change something."""
+
+_MERGE = "nothing"
+"""What Alembic calls its work in ``merge``."""
+
+STOPPED = "Stopped. Revisions that were completed stay; the same command continues behind them."
+
+OPTIONS: dict[str, Any] = {
+    "version_table": migrations.VERSION_TABLE,
+    "version_table_schema": migrations.PRIVATE_SCHEMA,
+    "transaction_per_migration": True,
+}
+
+_log = logging.getLogger("alembic.runtime.migration")
+
+
+class MergeRefused(MivaaError):
+    """Revisions are not merged here: the history is one straight line, numbered. To put a revision
+    after the others, run
+      mivaa-schema renumber FILE
+    """
+
+
+class StampRefused(MivaaError):
+    """`alembic stamp {wanted}` would record a revision and change nothing of the schema, which is
+    at `{recorded}`; later commands would then fail or lose objects. Run `alembic upgrade` (it keeps
+    tables that are there already) or `alembic downgrade` instead. Nothing was changed.
+    """
+
+
+def command() -> str:
+    """The name of the function with which Alembic has called env.py, such as ``upgrade``.
+
+    It is known to a context only once that is configured, so one is configured that needs no
+    database; the real one replaces it.
+    """
+    _log.disabled = True
+    try:
+        context.configure(dialect_name="postgresql")
+    finally:
+        _log.disabled = False
+    return str(getattr(context.get_context().opts.get("fn"), "__name__", ""))
+
+
+def check_history(script: ScriptDirectory, name: str) -> None:
+    """Refuse files that are not one straight line.
+
+    Raises:
+        DuplicateRevision: Two files have the same number.
+        BranchedHistory: There is more than one head.
+        MergeRefused: The command would merge revisions.
+    """
+    migrations.refuse_branches(script)
+    if name == _MERGE:
+        raise MergeRefused
+
+
+def needs_no_database(name: str) -> bool:
+    """Whether a command only reads or writes files."""
+    if name == COMPARISON:
+        revision = context.get_context().opts.get("revision_context")
+        return revision is not None and not revision.command_args["autogenerate"]
+    options: Any = context.config.cmd_opts
+    if name != "_display_current_history" or not hasattr(options, "rev_range"):
+        return False
+    return not options.indicate_current and "current" not in (options.rev_range or "").split(":")
+
+
+def run(connection: Connection, settings: Settings, name: str) -> None:
+    """Carry out the command for which the context is configured.
+
+    Args:
+        connection: The one of the context.
+        settings: How patient the run is.
+        name: The command, as :func:`command` names it.
+
+    Raises:
+        MivaaError: It is refused, or has failed.
+    """
+    script = context.script
+    if name not in READING:
+        _change(connection, settings, name, script)
+        return
+    interrupted = _check_revisions(connection, script, tolerant=name != COMPARISON)
+    if name == COMPARISON:
+        migrations.refuse_interrupted(interrupted)
+        migrations.prepare_session(connection, migrations.timeouts(settings))
+    context.run_migrations()
+
+
+def _check_revisions(
+    connection: Connection, script: ScriptDirectory, *, tolerant: bool
+) -> Script | None:
+    """The interrupted revision; what only looks is told of it in the log."""
+    try:
+        interrupted = migrations.check_revisions(connection, script)
+        if tolerant:
+            migrations.refuse_interrupted(interrupted)
+    except (
+        migrations.RevisionInterrupted,
+        migrations.InterruptedFileMissing,
+        migrations.InterruptedElsewhere,
+    ) as error:
+        if not tolerant:
+            raise
+        _log.warning("%s", error)
+        return None
+    return interrupted
+
+
+def _change(connection: Connection, settings: Settings, name: str, script: ScriptDirectory) -> None:
+    """Check first, change then; each revision in a transaction of its own."""
+    for statement in migrations.NO_TIME_LIMITS:
+        connection.exec_driver_sql(statement)
+    _log.info("Database %s", _described(connection))
+    process = waits.backend_pid(connection)
+    connection.commit()
+    with waits.upgrade_lock(connection, settings.upgrade_wait):
+        database.check_server(connection)
+        interrupted = migrations.check_revisions(connection, script)
+        if name == "do_stamp":
+            _refuse_stamp(connection, interrupted)
+        if name not in ("upgrade", "downgrade"):
+            migrations.refuse_interrupted(interrupted)
+        if interrupted is not None:
+            _log.info("Revision %s is interrupted; this run begins with it", interrupted.revision)
+            migrations.set_recorded_revision(connection, interrupted, before=name == "upgrade")
+        connection.commit()
+        if name == "upgrade":
+            preflight.refuse_what_cannot_be_adopted(connection, lock_members=settings.lock_members)
+        migrations.prepare_session(connection, migrations.timeouts(settings))
+        with (
+            _records(connection, script, name),
+            waits.progress(connection.engine, process),
+        ):
+            waits.run_with_retries(
+                connection.engine,
+                process,
+                context.run_migrations,
+                lambda: _failed_revision(connection, script, name),
+                settings.lock_retries,
+            )
+
+
+def _described(connection: Connection) -> str:
+    database_name, user = connection.execute(text("select current_database(), current_user")).one()
+    server = database.server_name(connection.engine.url)
+    return f"{database_name} on {server}, as {user}"
+
+
+def _refuse_stamp(connection: Connection, interrupted: Script | None) -> None:
+    """Refuse to record a revision that is not recorded already.
+
+    Raises:
+        StampRefused: The schema is not there, or only interrupted there.
+    """
+    recorded = migrations.recorded_revisions(connection)
+    opts = context.get_context().opts
+    targets = tuple(str(target) for target in opts.get("destination_rev") or ())
+    try:
+        wanted = [context.script.as_revision_number(target) for target in targets]
+    except CommandError:
+        wanted = list(targets)
+    if [target for target in wanted if target] != recorded or interrupted or opts.get("purge"):
+        raise StampRefused(wanted=" ".join(targets), recorded=", ".join(recorded) or "base")
+
+
+def end_interruption(
+    *, ctx: MigrationContext, step: MigrationInfo, heads: Any, run_args: Any
+) -> None:
+    """Delete the mark of an interrupted revision in the transaction that ends it, up or down.
+
+    Alembic calls this in each revision's transaction (``on_version_apply``). The downgrade of the
+    first revision has dropped the ledger.
+    """
+    assert ctx.connection is not None  # noqa: S101 - Alembic's own invariant online
+    if ctx.connection.execute(text("select to_regclass('mivaa.ledger')")).scalar() is not None:
+        delete = text("delete from mivaa.ledger where kind = :kind and object_name = :revision")
+        ctx.connection.execute(delete, {"kind": REVISION, "revision": step.up_revision_id})
+
+
+def _failed_revision(connection: Connection, script: ScriptDirectory, name: str) -> tuple[str, str]:
+    """The revision in which a statement failed, and in which state that has left it."""
+    try:
+        connection.rollback()
+        recorded = migrations.recorded_revisions(connection)
+        interrupted = migrations.interrupted_revision(connection)
+        connection.rollback()
+    except exc.SQLAlchemyError:
+        return _CURRENT, "either unchanged or interrupted, since the server does not answer"
+    current = recorded[0] if recorded else None
+    following = next((r for r in script.walk_revisions() if r.down_revision == current), None)
+    if interrupted is not None:
+        revert = "-1" if interrupted == current else current or "base"
+        return interrupted, (
+            f"interrupted (`alembic upgrade {interrupted}` completes it, `alembic downgrade"
+            f" {revert}` reverts what is there)"
+        )
+    failed = following.revision if name == "upgrade" and following else current
+    return failed or "base", "unchanged"
+
+
+class _Warnings(logging.Handler):
+    """Passes on what the server warned of; SQLAlchemy logs it where nobody looks."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if message.startswith("WARNING:"):
+            _log.warning("%s", " ".join(message.removeprefix("WARNING:").split()))
+
+
+def _report_warnings() -> None:
+    """Show the server's warnings: bad rows do not stop an upgrade, but must not go unseen."""
+    notices = logging.getLogger("sqlalchemy.dialects.postgresql")
+    if not any(isinstance(handler, _Warnings) for handler in notices.handlers):
+        notices.addHandler(_Warnings())
+        notices.setLevel(logging.INFO)
+        notices.propagate = False
+
+
+@contextlib.contextmanager
+def _records(connection: Connection, script: ScriptDirectory, name: str) -> Iterator[None]:
+    """Keep the records of a run: make their schema first, record a failure, clean up at last.
+
+    Where no revision is left, nothing is left. A connection that broke in the middle breaks
+    nothing here: the next run of the same command cleans up.
+    """
+    _report_warnings()
+    for statement in migrations.make_private_schema():
+        connection.exec_driver_sql(statement)
+    connection.commit()
+    try:
+        yield
+    except (MivaaError, KeyboardInterrupt) as failure:
+        with contextlib.suppress(exc.SQLAlchemyError):
+            connection.rollback()
+            if name == "upgrade" and isinstance(failure, RevisionFailed):
+                _record_failure(connection, script, failure)
+            _clean_up(connection)
+        raise
+    _clean_up(connection)
+    _check_revisions(connection, script, tolerant=True)
+    connection.commit()
+
+
+def _clean_up(connection: Connection) -> None:
+    if not migrations.recorded_revisions(connection):
+        for statement in migrations.drop_private_schema():
+            connection.exec_driver_sql(statement)
+    connection.exec_driver_sql(migrations.notify_api())
+    connection.commit()
+
+
+def _record_failure(connection: Connection, script: ScriptDirectory, failure: MivaaError) -> None:
+    """Record the failed phase, in a transaction of its own: the revision's is rolled back."""
+    name = failure.fields["revision"]
+    revision = script.get_revision(name) if name != _CURRENT else None
+    phase = getattr(revision.module, "PHASE", None) if revision else None
+    if phase is None or connection.execute(text(_HAS_TRACKING)).scalar() is None:
+        return
+    values = {"migration": MIGRATION, "phase": phase, "message": failure.fields["detail"]}
+    connection.execute(text(_RECORD_FAILURE), values)
+    connection.commit()
+
+
+_CURRENT = "(unknown)"
+
+_HAS_TRACKING = "select to_regclass('public.migration_tracking')"
+
+_RECORD_FAILURE = """
+insert into public.migration_tracking (migration_name, phase, status, error_message)
+values (:migration, :phase, 'failed', :message)
+on conflict (migration_name, phase) do update set
+  status = 'failed', completed_at = null, error_message = excluded.error_message
+"""
