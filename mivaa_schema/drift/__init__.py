@@ -1,0 +1,341 @@
+"""Drift: what a database has otherwise than the revisions that were applied to it."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy import exc, text
+
+from mivaa_schema import catalog, history
+from mivaa_schema.catalog import CatalogObject, Properties, Snapshot
+from mivaa_schema.errors import MivaaError, UnknownHead
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sqlalchemy.engine import Connection
+
+LOCK_TIMEOUT = "2s"
+MISSING = "missing"
+GRANTEES = ("owner", "public", "anon", "authenticated", "service_role", "supabase_auth_admin")
+"""Whose privileges are compared; a platform's other roles are its own affair."""
+
+VECTOR = CatalogObject("extension", "vector")
+
+
+class NothingToCompare(MivaaError):
+    """The database has no revision, so there is nothing that it could be compared with.
+    Run `alembic upgrade head` first, or look whether the address leads to the database you mean.
+    """  # noqa: D205
+
+
+class LedgerNotReadable(MivaaError):
+    """Role `{role}` cannot read {tables}. To find drift it needs
+      grant usage on schema mivaa to {role};
+      grant select on mivaa.ledger, mivaa.alembic_version to {role};
+    {policies}Run that as the owner of the tables, or use another role.
+    """  # noqa: D205
+
+
+class CatalogLocked(MivaaError):
+    """The catalog could not be read: a lock was not granted within {seconds}. Held by: {holders}.
+    Nothing was changed. Try again when that transaction is over.
+    """  # noqa: D205
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One property in which an object differs from what the revisions made.
+
+    Attributes:
+        object: What differs.
+        property: Which property, or ``missing`` where the object is not there at all.
+        found: What the database has; None is nothing.
+        expected: What the revisions made.
+    """
+
+    object: CatalogObject
+    property: str
+    found: str | None = None
+    expected: str | None = None
+
+    def __str__(self) -> str:
+        if self.property == MISSING:
+            return f"{self.object}: missing"
+        label = _LABELS.get(self.property, self.property)
+        found, expected, line = _first_difference(self.found or "", self.expected or "")
+        where = f" in line {line}" if line else ""
+        return f"{self.object}: {label}{where} is {found}, expected {expected}"
+
+
+_LABELS = {
+    "acl": "grant",
+    "row_security": "row-level security",
+    "force_row_security": "forced row-level security",
+    "using": "condition (using)",
+    "check": "condition (with check)",
+}
+_LONGEST = 100
+
+
+def _first_difference(found: str, expected: str) -> tuple[str, str, int | None]:
+    """Both texts, or the first line in which they differ and its number."""
+    line = None
+    if "\n" in found or "\n" in expected:
+        one, other = found.splitlines(), expected.splitlines()
+        count = max(len(one), len(other))
+        pairs = zip(one + [""] * (count - len(one)), other + [""] * (count - len(other)))
+        for number, (found, expected) in enumerate(pairs, 1):
+            if found != expected:
+                line = number
+                break
+    short = (
+        side if len(side) <= _LONGEST else f"{side[:_LONGEST]}..."
+        for side in (found.strip() or "nothing", expected.strip() or "nothing")
+    )
+    return next(short), next(short), line
+
+
+def find(connection: Connection) -> list[Difference]:
+    """Compare a database with the recorded catalog of the revision that it is at.
+
+    Only SELECTs on catalogs, on ``mivaa.ledger`` and ``mivaa.alembic_version``, in a read-only
+    transaction (or a savepoint of the one that is open) that is rolled back at the end. What the
+    revisions have not made is not looked at.
+
+    Args:
+        connection: As any role that may read those two tables.
+
+    Raises:
+        NothingToCompare: If the database has no revision.
+        UnknownHead: If it is at a revision that this version does not know.
+        LedgerNotReadable: If the role cannot read what is needed.
+        CatalogLocked: If another session holds a table under ACCESS EXCLUSIVE.
+    """
+    with _read_only(connection):
+        revision, ledger = read_state(connection)
+        live = catalog.snapshot(connection)
+        facts = connection.execute(text(_FACTS)).mappings().one()
+    found = [] if facts["vector"] else [Difference(VECTOR, MISSING)]
+    roles = {"owner", "public", *facts["roles"]}
+    renamed = {_signature(item, properties): item for item, properties in live.items()}
+    for item, (expected, is_required) in _scope(revision, ledger).items():
+        if item.table and CatalogObject("table", item.table) not in live:
+            continue
+        match = item if item in live else renamed.get(_signature(item, expected))
+        if match is None:
+            found += [Difference(item, MISSING)] * is_required
+        else:
+            is_exact = item.table == "" or _is_created(item.table, ledger)
+            found += _compare(item, live[match], expected, roles, is_exact)
+    return found
+
+
+@contextmanager
+def _read_only(connection: Connection) -> Iterator[None]:
+    """A read-only transaction, or savepoint, that waits for no lock for long."""
+    transaction = (
+        connection.begin_nested() if connection.in_transaction() else connection.begin()
+    )
+    try:
+        connection.exec_driver_sql("set transaction read only")
+        connection.exec_driver_sql(f"set local lock_timeout = '{LOCK_TIMEOUT}'")
+        yield
+    except exc.DBAPIError as error:
+        if getattr(error.orig, "pgcode", None) != "55P03":
+            raise
+        transaction.rollback()
+        holders = connection.exec_driver_sql(_HOLDERS).scalars().all()
+        if not connection.in_nested_transaction():
+            connection.rollback()
+        raise CatalogLocked(
+            seconds=LOCK_TIMEOUT, holders="; ".join(holders) or "nobody any more"
+        ) from error
+    finally:
+        if transaction.is_active:
+            transaction.rollback()
+
+
+Ledger = frozenset[tuple[str, str]]
+"""Kind and name of what the revisions have created or changed in a database."""
+
+
+def read_state(connection: Connection) -> tuple[str, Ledger]:
+    """The revision of a database, and its ledger.
+
+    Raises:
+        NothingToCompare, UnknownHead, LedgerNotReadable: as :func:`find` says.
+    """
+    state = connection.execute(text(_STATE)).mappings().one()
+    if not state["tables"]:
+        raise NothingToCompare
+    if state["closed"] or state["hidden"]:
+        # Row-level security without a policy shows no row, and says nothing.
+        policies = "".join(
+            f"  create policy {name}_read on mivaa.{name} for select to {state['role']}"
+            " using (true);\n"
+            for name in state["hidden"] or ()
+        )
+        raise LedgerNotReadable(
+            role=state["role"],
+            tables=" and ".join(f"mivaa.{n}" for n in state["closed"] or state["hidden"]),
+            policies=policies,
+        )
+    versions = connection.exec_driver_sql("select version_num from mivaa.alembic_version")
+    revisions = versions.scalars().all()
+    if not revisions:
+        raise NothingToCompare
+    for revision in revisions:
+        if revision not in history.folders():
+            raise UnknownHead(revision=revision, head=history.head())
+    rows = connection.exec_driver_sql("select kind, object_name from mivaa.ledger").all()
+    return max(revisions), frozenset((kind, name) for kind, name in rows)
+
+
+def expected_catalog(revision: str) -> Snapshot:
+    """What the revisions make: the recorded catalog, and the checks of adopted tables alone.
+
+    A column that is NOT NULL in a table of ours has a check instead where it was added to, or was
+    nullable in, a table that was there before.
+    """
+    found = catalog.recorded(revision)
+    for check in history.objects("check", through=revision):
+        item = CatalogObject("constraint", check["name"], check["table"])
+        if item not in found and "not_null" in check:
+            definition = f"CHECK (({check['not_null']} IS NOT NULL))"
+            found[item] = {"type": "c", "definition": definition, "validated": "yes"}
+    return found
+
+
+def _is_created(table: str, ledger: Ledger) -> bool:
+    return table.startswith("mivaa.") or ("table", table) in ledger
+
+
+def _scope(revision: str, ledger: Ledger) -> dict[CatalogObject, tuple[Properties, bool]]:
+    """Which objects are ours, which of their properties, and whether they have to be there."""
+    scope: dict[CatalogObject, tuple[Properties, bool]] = {}
+    for item, properties in expected_catalog(revision).items():
+        table = item.table or item.name
+        name = item.name if item.kind == "index" else f"{table}.{item.name}"
+        is_recorded = (item.kind, name) in ledger
+        if item.kind in ("schema", "function") or _is_created(table, ledger):
+            if item.kind != "constraint" or properties["definition"] or is_recorded:
+                scope[item] = properties, True
+            continue
+        names: set[str] = set()
+        is_closed = {("rules", table), ("acl", table)} & ledger
+        if item.kind == "table":
+            names = {"row_security", "force_row_security", "acl"} if is_closed else set()
+            ours = _options_of(properties).items()
+            options = [f"{o}={v}" for o, v in ours if ("option", f"{table}.{o}") in ledger]
+            properties = {**properties, "options": ", ".join(options) or None}
+            names |= {"options"} if options else set()
+        elif item.kind == "column":
+            names = set(properties) if is_recorded else set()
+            names |= {"storage"} if ("storage", name) in ledger else set()
+            names = names | {"acl"} if is_closed else names - {"acl"}
+            if properties["default"] is None:
+                # Rows that were there had nothing to put into it.
+                names.discard("nullable")
+        elif item.kind in ("constraint", "index"):
+            names = set(properties) - {"validated"} if is_recorded else set()
+        elif item.kind == "trigger" or ("rules", table) in ledger:
+            names = set(properties)
+        if names:
+            is_required = item.kind != "column" or is_recorded
+            scope[item] = {name: properties[name] for name in names}, is_required
+    return scope
+
+
+def _signature(item: CatalogObject, properties: Mapping[str, str | None]) -> tuple[str, str]:
+    """What PostgreSQL tells functions apart by: the name, and the types without names."""
+    return item.name.partition("(")[0], f"{item.kind} {properties.get('types')}"
+
+
+def _compare(
+    item: CatalogObject, live: Properties, expected: Properties, roles: set[str], is_exact: bool
+) -> Iterator[Difference]:
+    for name, wanted in expected.items():
+        found = live.get(name)
+        if name == "acl":
+            found, wanted = _compared_grants(item, found, wanted, roles, is_exact)
+        elif name == "options" and not is_exact:
+            ours = _options_of(expected)
+            pairs = (f"{o}={v}" for o, v in _options_of(live).items() if o in ours)
+            found = ", ".join(pairs) or None
+        elif name == "definition" and live.get("signature") != expected.get("signature"):
+            continue
+        is_same = found == wanted if is_exact else _without_casts(found) == _without_casts(wanted)
+        if not is_same:
+            yield Difference(item, name, found, wanted)
+
+
+def _compared_grants(
+    item: CatalogObject, found: str | None, wanted: str | None, roles: set[str], is_exact: bool
+) -> tuple[str | None, str | None]:
+    """Those privileges of which one side has others than the other."""
+    sides = grants_of(found), grants_of(wanted)
+    differing = [
+        role
+        for role in GRANTEES
+        if role in roles
+        and (is_exact or role not in ("owner", "supabase_auth_admin"))
+        and set(sides[0].get(role, ())) != set(sides[1].get(role, ()))
+    ]
+    if not differing:
+        return None, None
+    first, second = (
+        "; ".join(f"{', '.join(side.get(role, ['nothing']))} to {role}" for role in differing)
+        for side in sides
+    )
+    return first, second
+
+
+def grants_of(acl: str | None) -> dict[str, list[str]]:
+    """The privileges of each grantee, in the order in which the grantees have come."""
+    found: dict[str, list[str]] = {}
+    for entry in filter(None, (acl or "").split(", ")):
+        grantee, _, privilege = entry.rpartition("=")
+        found.setdefault(grantee, []).append(privilege)
+    return found
+
+
+def _options_of(properties: Mapping[str, str | None]) -> dict[str, str]:
+    pairs = (pair.partition("=") for pair in (properties.get("options") or "").split(", "))
+    return {name: value for name, _, value in pairs if name}
+
+
+def _without_casts(definition: str | None) -> str | None:
+    """A definition as it reads on columns of other text types, which PostgreSQL casts."""
+    if definition is None:
+        return None
+    return re.sub(
+        r"::(?:text|character varying(?:\(\d+\))?)(?:\[\])?|[()]", "", definition
+    )
+
+
+_STATE = """
+select current_user::regrole::text as role, count(*) as tables,
+  array_agg(c.relname::text) filter (where not has_schema_privilege(n.oid, 'usage')
+    or not has_table_privilege(c.oid, 'select')) as closed,
+  array_agg(c.relname::text) filter (where row_security_active(c.oid)) as hidden
+from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'mivaa' and c.relname in ('ledger', 'alembic_version')
+"""
+
+_FACTS = """
+select exists (select from pg_catalog.pg_extension where extname = 'vector') as vector,
+  array(select rolname::text from pg_catalog.pg_roles) as roles
+"""
+
+_HOLDERS = """
+select format('process %s (%s) on %s', l.pid,
+  coalesce(nullif(a.application_name, ''), 'no application name'), l.relation::regclass)
+from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity a using (pid)
+where l.granted and l.mode = 'AccessExclusiveLock' and l.relation is not null
+  and l.database = (select oid from pg_catalog.pg_database where datname = current_database())
+order by l.pid limit 5
+"""
