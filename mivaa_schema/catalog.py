@@ -58,7 +58,7 @@ def snapshot(connection: Connection) -> Snapshot:
     for kind, query in _QUERIES.items():
         rows = connection.exec_driver_sql(query, execution_options={"no_parameters": True})
         for row in rows.mappings():
-            properties = {name: _bare_vector(text) for name, text in row.items()}
+            properties = {name: bare_vector(text) for name, text in row.items()}
             item = CatalogObject(
                 kind, str(properties.pop("name")), properties.pop("on_table", "") or ""
             )
@@ -100,7 +100,7 @@ def write_changes(folder: Path, before: Snapshot, after: Snapshot) -> bool:
     ]
     removed = [json.dumps(item._asdict()) for item in before if item not in after]
     lists = (
-        f'  "{name}": [' + ",".join(f"\n    {line}" for line in lines) + "\n  ]"
+        f'  "{name}": [' + ",".join(f"\n    {line}" for line in lines) + ("\n  ]" if lines else "]")
         for name, lines in (("changed", changed), ("removed", removed))
     )
     text = "{\n" + ",\n".join(lists) + "\n}\n"
@@ -137,7 +137,7 @@ _VECTOR_NAME = re.compile(
 )
 
 
-def _bare_vector(text: str | None) -> str | None:
+def bare_vector(text: str | None) -> str | None:
     """Take the schema from names of the vector extension, but leave the body of a function."""
     if text is None or "vec" not in text:
         return text

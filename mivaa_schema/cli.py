@@ -164,15 +164,16 @@ def platform_status(url: str | None, home: str | None, as_json: bool) -> None:
 
 @main.command("freeze")
 def freeze_verb() -> None:
-    """Write the rollback.sql of every revision anew, after a change to a downgrade."""
+    """Write rollback.sql and catalog.json of every revision anew, after a change to one."""
     # Only here: it brings Alembic along, and the other verbs shall be quick.
     from mivaa_schema import freeze
+    from mivaa_schema.drift.record import record
 
-    changed = freeze.write_rollbacks()
+    changed = [*freeze.write_rollbacks(), *record(EmbeddedServer(resolve().home))]
     for path in changed:
         click.echo(f"written: {path}")
     if not changed:
-        click.echo("every rollback.sql says what its downgrade does, nothing was written")
+        click.echo("every rollback.sql and catalog.json is as it should be, nothing was written")
 
 
 @main.command("demo")
@@ -224,6 +225,34 @@ def preflight_verb(url: str | None, home: str | None, as_json: bool, lock_member
             click.echo(f"         {finding.remedy}")
         click.echo(f"{refusals} in the way of the upgrade, {len(findings) - refusals} to know")
     if refusals:
+        raise click.exceptions.Exit(1)
+
+
+@main.command("drift")
+@_url
+@_home
+@_json
+@click.option("--sql", "as_sql", is_flag=True, help="Print the SQL that repairs it, for psql.")
+def drift_verb(url: str | None, home: str | None, as_json: bool, as_sql: bool) -> None:
+    """List what the database has otherwise than the revisions made it; changes nothing.
+
+    Ends with code 1 if there is drift.
+    """
+    from mivaa_schema import drift
+    from mivaa_schema.drift.repair import repair_sql
+
+    with database.connect(pooler.open_engine(resolve(url=url, home=home))) as connection:
+        differences = drift.find(connection)
+        script = repair_sql(connection, differences) if as_sql else ""
+    if as_json:
+        click.echo(json.dumps([difference.as_json() for difference in differences], indent=2))
+    elif as_sql:
+        click.echo(script, nl=False)
+    else:
+        for difference in differences:
+            click.echo(difference)
+        click.echo(f"{len(differences)} differences", err=True)
+    if differences:
         raise click.exceptions.Exit(1)
 
 

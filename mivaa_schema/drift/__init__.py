@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from sqlalchemy import exc, text
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 LOCK_TIMEOUT = "2s"
+_LOCK_NOT_AVAILABLE = "55P03"
 MISSING = "missing"
 GRANTEES = ("owner", "public", "anon", "authenticated", "service_role", "supabase_auth_admin")
 """Whose privileges are compared; a platform's other roles are its own affair."""
@@ -29,7 +31,13 @@ VECTOR = CatalogObject("extension", "vector")
 class NothingToCompare(MivaaError):
     """The database has no revision, so there is nothing that it could be compared with.
     Run `alembic upgrade head` first, or look whether the address leads to the database you mean.
-    """  # noqa: D205
+    """
+
+
+class LedgerMissing(MivaaError):
+    """The table mivaa.ledger is missing, and nothing else says what the revisions have created here
+    and what they found. Restore it from a backup (`pg_restore --table=ledger`), then look again.
+    """
 
 
 class LedgerNotReadable(MivaaError):
@@ -37,13 +45,13 @@ class LedgerNotReadable(MivaaError):
       grant usage on schema mivaa to {role};
       grant select on mivaa.ledger, mivaa.alembic_version to {role};
     {policies}Run that as the owner of the tables, or use another role.
-    """  # noqa: D205
+    """
 
 
 class CatalogLocked(MivaaError):
     """The catalog could not be read: a lock was not granted within {seconds}. Held by: {holders}.
     Nothing was changed. Try again when that transaction is over.
-    """  # noqa: D205
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,16 @@ class Difference:
         where = f" in line {line}" if line else ""
         return f"{self.object}: {label}{where} is {found}, expected {expected}"
 
+    def as_json(self) -> dict[str, str | None]:
+        """The difference for machines, with both texts whole."""
+        return {
+            "object": str(self.object),
+            "kind": self.object.kind,
+            "property": self.property,
+            "found": self.found,
+            "expected": self.expected,
+        }
+
 
 _LABELS = {
     "acl": "grant",
@@ -85,9 +103,7 @@ def _first_difference(found: str, expected: str) -> tuple[str, str, int | None]:
     """Both texts, or the first line in which they differ and its number."""
     line = None
     if "\n" in found or "\n" in expected:
-        one, other = found.splitlines(), expected.splitlines()
-        count = max(len(one), len(other))
-        pairs = zip(one + [""] * (count - len(one)), other + [""] * (count - len(other)))
+        pairs = zip_longest(found.splitlines(), expected.splitlines(), fillvalue="")
         for number, (found, expected) in enumerate(pairs, 1):
             if found != expected:
                 line = number
@@ -115,17 +131,17 @@ def find(connection: Connection) -> list[Difference]:
         LedgerNotReadable: If the role cannot read what is needed.
         CatalogLocked: If another session holds a table under ACCESS EXCLUSIVE.
     """
-    with _read_only(connection):
+    with read_only(connection):
         revision, ledger = read_state(connection)
         live = catalog.snapshot(connection)
         facts = connection.execute(text(_FACTS)).mappings().one()
     found = [] if facts["vector"] else [Difference(VECTOR, MISSING)]
     roles = {"owner", "public", *facts["roles"]}
-    renamed = {_signature(item, properties): item for item, properties in live.items()}
+    functions = {_signature(i, properties): i for i, properties in live.items() if not i.table}
     for item, (expected, is_required) in _scope(revision, ledger).items():
         if item.table and CatalogObject("table", item.table) not in live:
             continue
-        match = item if item in live else renamed.get(_signature(item, expected))
+        match = item if item in live else functions.get(_signature(item, expected))
         if match is None:
             found += [Difference(item, MISSING)] * is_required
         else:
@@ -135,25 +151,22 @@ def find(connection: Connection) -> list[Difference]:
 
 
 @contextmanager
-def _read_only(connection: Connection) -> Iterator[None]:
+def read_only(connection: Connection) -> Iterator[None]:
     """A read-only transaction, or savepoint, that waits for no lock for long."""
-    transaction = (
-        connection.begin_nested() if connection.in_transaction() else connection.begin()
-    )
+    is_joined = connection.in_transaction()
+    transaction = connection.begin_nested() if is_joined else connection.begin()
     try:
         connection.exec_driver_sql("set transaction read only")
         connection.exec_driver_sql(f"set local lock_timeout = '{LOCK_TIMEOUT}'")
         yield
     except exc.DBAPIError as error:
-        if getattr(error.orig, "pgcode", None) != "55P03":
+        if getattr(error.orig, "pgcode", None) != _LOCK_NOT_AVAILABLE:
             raise
         transaction.rollback()
-        holders = connection.exec_driver_sql(_HOLDERS).scalars().all()
-        if not connection.in_nested_transaction():
+        holders = "; ".join(connection.exec_driver_sql(_HOLDERS).scalars()) or "nobody any more"
+        if not is_joined:
             connection.rollback()
-        raise CatalogLocked(
-            seconds=LOCK_TIMEOUT, holders="; ".join(holders) or "nobody any more"
-        ) from error
+        raise CatalogLocked(seconds=LOCK_TIMEOUT, holders=holders) from error
     finally:
         if transaction.is_active:
             transaction.rollback()
@@ -170,8 +183,10 @@ def read_state(connection: Connection) -> tuple[str, Ledger]:
         NothingToCompare, UnknownHead, LedgerNotReadable: as :func:`find` says.
     """
     state = connection.execute(text(_STATE)).mappings().one()
-    if not state["tables"]:
+    if "alembic_version" not in (state["tables"] or ()):
         raise NothingToCompare
+    if "ledger" not in state["tables"]:
+        raise LedgerMissing
     if state["closed"] or state["hidden"]:
         # Row-level security without a policy shows no row, and says nothing.
         policies = "".join(
@@ -195,18 +210,18 @@ def read_state(connection: Connection) -> tuple[str, Ledger]:
     return max(revisions), frozenset((kind, name) for kind, name in rows)
 
 
-def expected_catalog(revision: str) -> Snapshot:
-    """What the revisions make: the recorded catalog, and the checks of adopted tables alone.
+def expected_catalog(revision: str, ledger: Ledger) -> Snapshot:
+    """What the revisions make: the recorded catalog, and the checks that adopted tables alone have.
 
-    A column that is NOT NULL in a table of ours has a check instead where it was added to, or was
-    nullable in, a table that was there before.
+    A column that is NOT NULL in a table of ours has a check instead where it is nullable in a table
+    that was there before.
     """
     found = catalog.recorded(revision)
     for check in history.objects("check", through=revision):
         item = CatalogObject("constraint", check["name"], check["table"])
-        if item not in found and "not_null" in check:
+        if ("constraint", f"{item.table}.{item.name}") in ledger and "not_null" in check:
             definition = f"CHECK (({check['not_null']} IS NOT NULL))"
-            found[item] = {"type": "c", "definition": definition, "validated": "yes"}
+            found.setdefault(item, {"type": "c", "definition": definition, "validated": "yes"})
     return found
 
 
@@ -217,13 +232,12 @@ def _is_created(table: str, ledger: Ledger) -> bool:
 def _scope(revision: str, ledger: Ledger) -> dict[CatalogObject, tuple[Properties, bool]]:
     """Which objects are ours, which of their properties, and whether they have to be there."""
     scope: dict[CatalogObject, tuple[Properties, bool]] = {}
-    for item, properties in expected_catalog(revision).items():
+    for item, properties in expected_catalog(revision, ledger).items():
         table = item.table or item.name
         name = item.name if item.kind == "index" else f"{table}.{item.name}"
         is_recorded = (item.kind, name) in ledger
         if item.kind in ("schema", "function") or _is_created(table, ledger):
-            if item.kind != "constraint" or properties["definition"] or is_recorded:
-                scope[item] = properties, True
+            scope[item] = properties, True
             continue
         names: set[str] = set()
         is_closed = {("rules", table), ("acl", table)} & ledger
@@ -250,9 +264,9 @@ def _scope(revision: str, ledger: Ledger) -> dict[CatalogObject, tuple[Propertie
     return scope
 
 
-def _signature(item: CatalogObject, properties: Mapping[str, str | None]) -> tuple[str, str]:
-    """What PostgreSQL tells functions apart by: the name, and the types without names."""
-    return item.name.partition("(")[0], f"{item.kind} {properties.get('types')}"
+def _signature(item: CatalogObject, properties: Mapping[str, str | None]) -> tuple[str, str | None]:
+    """What PostgreSQL tells functions apart by: name and types, not the names of arguments."""
+    return f"{item.kind} {item.table} {item.name.partition('(')[0]}", properties.get("types")
 
 
 def _compare(
@@ -312,13 +326,11 @@ def _without_casts(definition: str | None) -> str | None:
     """A definition as it reads on columns of other text types, which PostgreSQL casts."""
     if definition is None:
         return None
-    return re.sub(
-        r"::(?:text|character varying(?:\(\d+\))?)(?:\[\])?|[()]", "", definition
-    )
+    return re.sub(r"::(?:text|character varying(?:\(\d+\))?)(?:\[\])?|[()]", "", definition)
 
 
 _STATE = """
-select current_user::regrole::text as role, count(*) as tables,
+select quote_ident(current_user) as role, array_agg(c.relname::text) as tables,
   array_agg(c.relname::text) filter (where not has_schema_privilege(n.oid, 'usage')
     or not has_table_privilege(c.oid, 'select')) as closed,
   array_agg(c.relname::text) filter (where row_security_active(c.oid)) as hidden
