@@ -138,14 +138,14 @@ def find(connection: Connection) -> list[Difference]:
     found = [] if facts["vector"] else [Difference(VECTOR, MISSING)]
     roles = {"owner", "public", *facts["roles"]}
     functions = {_signature(i, properties): i for i, properties in live.items() if not i.table}
-    for item, (expected, is_required) in _scope(revision, ledger).items():
+    for item, (expected, is_required) in scope_of(revision, ledger).items():
         if item.table and CatalogObject("table", item.table) not in live:
             continue
         match = item if item in live else functions.get(_signature(item, expected))
         if match is None:
             found += [Difference(item, MISSING)] * is_required
         else:
-            is_exact = item.table == "" or _is_created(item.table, ledger)
+            is_exact = item.kind in _SINGLE or _is_created(item.table or item.name, ledger)
             found += _compare(item, live[match], expected, roles, is_exact)
     return found
 
@@ -163,7 +163,7 @@ def read_only(connection: Connection) -> Iterator[None]:
         if getattr(error.orig, "pgcode", None) != _LOCK_NOT_AVAILABLE:
             raise
         transaction.rollback()
-        holders = "; ".join(connection.exec_driver_sql(_HOLDERS).scalars()) or "nobody any more"
+        holders = "; ".join(connection.execute(text(_HOLDERS)).scalars()) or "nobody any more"
         if not is_joined:
             connection.rollback()
         raise CatalogLocked(seconds=LOCK_TIMEOUT, holders=holders) from error
@@ -225,25 +225,33 @@ def expected_catalog(revision: str, ledger: Ledger) -> Snapshot:
     return found
 
 
+_SINGLE = ("schema", "function")
+"""Kinds of objects that lie on no table."""
+
+
 def _is_created(table: str, ledger: Ledger) -> bool:
     return table.startswith("mivaa.") or ("table", table) in ledger
 
 
-def _scope(revision: str, ledger: Ledger) -> dict[CatalogObject, tuple[Properties, bool]]:
-    """Which objects are ours, which of their properties, and whether they have to be there."""
+def scope_of(revision: str, ledger: Ledger) -> dict[CatalogObject, tuple[Properties, bool]]:
+    """Which objects are ours, which of their properties, and whether they have to be there.
+
+    Everything of what the revisions created. In a table that was there before them, what the ledger
+    holds, and triggers and policies; row-level security and grants where they put their rules.
+    """
     scope: dict[CatalogObject, tuple[Properties, bool]] = {}
     for item, properties in expected_catalog(revision, ledger).items():
         table = item.table or item.name
         name = item.name if item.kind == "index" else f"{table}.{item.name}"
         is_recorded = (item.kind, name) in ledger
-        if item.kind in ("schema", "function") or _is_created(table, ledger):
+        if item.kind in _SINGLE or _is_created(table, ledger):
             scope[item] = properties, True
             continue
         names: set[str] = set()
         is_closed = {("rules", table), ("acl", table)} & ledger
         if item.kind == "table":
             names = {"row_security", "force_row_security", "acl"} if is_closed else set()
-            ours = _options_of(properties).items()
+            ours = options_of(properties["options"]).items()
             options = [f"{o}={v}" for o, v in ours if ("option", f"{table}.{o}") in ledger]
             properties = {**properties, "options": ", ".join(options) or None}
             names |= {"options"} if options else set()
@@ -277,8 +285,8 @@ def _compare(
         if name == "acl":
             found, wanted = _compared_grants(item, found, wanted, roles, is_exact)
         elif name == "options" and not is_exact:
-            ours = _options_of(expected)
-            pairs = (f"{o}={v}" for o, v in _options_of(live).items() if o in ours)
+            ours = options_of(wanted)
+            pairs = (f"{o}={v}" for o, v in options_of(found).items() if o in ours)
             found = ", ".join(pairs) or None
         elif name == "definition" and live.get("signature") != expected.get("signature"):
             continue
@@ -317,8 +325,9 @@ def grants_of(acl: str | None) -> dict[str, list[str]]:
     return found
 
 
-def _options_of(properties: Mapping[str, str | None]) -> dict[str, str]:
-    pairs = (pair.partition("=") for pair in (properties.get("options") or "").split(", "))
+def options_of(options: str | None) -> dict[str, str]:
+    """The value of each storage parameter."""
+    pairs = (pair.partition("=") for pair in (options or "").split(", "))
     return {name: value for name, _, value in pairs if name}
 
 
@@ -333,7 +342,11 @@ _STATE = """
 select quote_ident(current_user) as role, array_agg(c.relname::text) as tables,
   array_agg(c.relname::text) filter (where not has_schema_privilege(n.oid, 'usage')
     or not has_table_privilege(c.oid, 'select')) as closed,
-  array_agg(c.relname::text) filter (where row_security_active(c.oid)) as hidden
+  array_agg(c.relname::text) filter (where row_security_active(c.oid) and not exists (
+    select from pg_catalog.pg_policy p where p.polrelid = c.oid and p.polpermissive
+      and p.polcmd in ('r', '*') and (select bool_or(case r when 0 then true
+        else pg_has_role(r, 'usage') end) from unnest(p.polroles) r)
+  )) as hidden
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where n.nspname = 'mivaa' and c.relname in ('ledger', 'alembic_version')
 """

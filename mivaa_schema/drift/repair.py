@@ -14,8 +14,10 @@ from mivaa_schema.drift import (
     VECTOR,
     expected_catalog,
     grants_of,
+    options_of,
     read_only,
     read_state,
+    scope_of,
 )
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from mivaa_schema.drift import Difference
+    from mivaa_schema.drift import Difference, Ledger
 
 _HEADER = """\
 -- Repairs what `mivaa-schema drift` found. Run it as the owner of the tables: psql -f FILE
@@ -56,15 +58,28 @@ def repair_sql(connection: Connection, differences: Iterable[Difference]) -> str
     if not (listed := list(differences)):
         return ""
     with read_only(connection):
-        expected = expected_catalog(*read_state(connection))
+        revision, ledger = read_state(connection)
+        expected = _expected(revision, ledger, listed)
         live = catalog.snapshot(connection)
         dependents: dict[CatalogObject, list[CatalogObject]] = {}
-        for row in connection.execute(text(_DEPENDENTS)):
-            name = catalog.bare_vector(row.name) or ""
-            item = CatalogObject(row.kind, name, row.on_table)
-            dependents.setdefault(item, []).append(CatalogObject(*row[3:]))
+        for kind, name, table, *dependent in connection.execute(text(_DEPENDENTS)):
+            item = CatalogObject(kind, catalog.bare_vector(name) or "", table)
+            dependents.setdefault(item, []).append(CatalogObject(*dependent))
         roles = {"owner", "public", *connection.execute(text(_ROLES)).scalars()}
     return _Script(expected, live, dependents, roles).write(listed)
+
+
+def _expected(revision: str, ledger: Ledger, differences: Sequence[Difference]) -> Snapshot:
+    """Everything that is ours, with all of its properties; a table that is missing is whole."""
+    missing = {d.object for d in differences if d.property == MISSING}
+    ledger |= {("table", item.name) for item in missing if item.kind == "table"}
+    catalog_there = expected_catalog(revision, ledger)
+    expected = {}
+    for item, (properties, _) in scope_of(revision, ledger).items():
+        expected[item] = catalog_there[item] | properties
+        if item.kind == "column" and "nullable" not in properties:
+            expected[item]["nullable"] = "null"
+    return expected
 
 
 class _Script:
@@ -84,10 +99,11 @@ class _Script:
         self.drops: dict[CatalogObject, None] = {}
         self.made: dict[CatalogObject, None] = {}
         self.altered: dict[CatalogObject, set[str]] = {}
+        self.options: dict[CatalogObject, str] = {}
 
     def write(self, differences: Sequence[Difference]) -> str:
         for difference in differences:
-            self._plan(difference.object, difference.property)
+            self._plan(difference)
         parts = [_HEADER]
         changes = self._changes()
         if changes:
@@ -97,7 +113,8 @@ class _Script:
             parts.append("\n".join(("set statement_timeout = 0;", *later, "")))
         return "\n".join(parts)
 
-    def _plan(self, item: CatalogObject, change: str) -> None:
+    def _plan(self, difference: Difference) -> None:
+        item, change = difference.object, difference.property
         if change == MISSING:
             parts = [other for other in self.expected if other.table == item.name]
             for one in (item, *(parts if item.kind == "table" else ())):
@@ -106,6 +123,8 @@ class _Script:
             self._replace(item)
         else:
             self.altered.setdefault(item, set()).add(change)
+            if change == "options":
+                self.options[item] = difference.found or ""
             if item.kind == "column" and change == "type":
                 self.altered[item] |= {"storage"}
                 self._replace_dependents(item)
@@ -249,14 +268,11 @@ class _Script:
             verb = {"on": "force", "off": "no force"}[str(wanted["force_row_security"])]
             lines.append(f"alter table {item.name} {verb} row level security;")
         if "options" in names:
-            has = str(self.live.get(item, {}).get("options") or "").split(", ")
-            wants = str(wanted["options"] or "").split(", ")
-            gone = {o.partition("=")[0] for o in has} - {o.partition("=")[0] for o in wants}
-            gone -= {""}
+            gone = options_of(self.options.get(item)).keys() - options_of(wanted["options"]).keys()
             if gone:
                 lines.append(f"alter table {item.name} reset ({', '.join(sorted(gone))});")
-            if wants != [""]:
-                lines.append(f"alter table {item.name} set ({', '.join(wants)});")
+            if wanted["options"]:
+                lines.append(f"alter table {item.name} set ({wanted['options']});")
         return lines
 
     def _grants(self, item: CatalogObject) -> list[str]:

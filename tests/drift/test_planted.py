@@ -22,11 +22,13 @@ class Planted:
         sql: Makes it, as the owner of the tables.
         found: How the lines begin that name it.
         keeps_order: Whether the repair restores the order of columns too, which a dump shows.
+        superuser: Whether it takes a superuser to make the change.
     """
 
     sql: str
     found: tuple[str, ...]
     keeps_order: bool = True
+    superuser: bool = False
 
 
 def planted(sql: str, *lines: str, keeps_order: bool = True) -> Planted:
@@ -86,8 +88,8 @@ PLANTED = {
         "column public.documents.status: nullable is null, expected not null",
     ),
     "a column that is not nullable": planted(
-        "alter table public.pdf_documents alter column storage_path set not null",
-        "column public.pdf_documents.storage_path: nullable is not null, expected null",
+        "alter table public.documents alter column title set not null",
+        "column public.documents.title: nullable is not null, expected null",
     ),
     "a default": planted(
         "alter table public.documents alter column status set default 'draft'",
@@ -129,7 +131,7 @@ PLANTED = {
         f"comment on {ISOLATION} is 'It''s planted.'", f"{ISOLATION}: comment is It's planted."
     ),
     "a comment on a trigger": planted(
-        f"comment on {TRIGGER} is 'Planted.'", f"{TRIGGER}: comment is Planted., expected nothing"
+        f"comment on {TRIGGER} is 'Planted.'", f"{TRIGGER}: comment is Planted., expected Keeps"
     ),
     "a comment on a function": planted(
         f"comment on {REQUIRE} is 'Planted.'", f"{REQUIRE}: comment is Planted."
@@ -255,6 +257,26 @@ PLANTED = {
         "index public.documents_workspace_id_id_key: missing",
         "constraint document_chunks_workspace_id_document_id_fkey on public.document_chunks",
     ),
+    "another unique index under a key": planted(
+        "drop index public.documents_workspace_id_id_key cascade;"
+        "create unique index documents_workspace_id_id_key on public.documents"
+        " (workspace_id, id) include (user_id);"
+        "alter table public.document_chunks"
+        " add constraint document_chunks_workspace_id_document_id_fkey"
+        " foreign key (workspace_id, document_id) references public.documents (workspace_id, id)"
+        " on delete cascade on update cascade;"
+        "alter table public.processed_documents"
+        " add constraint processed_documents_workspace_id_document_id_fkey"
+        " foreign key (workspace_id, document_id) references public.documents (workspace_id, id)"
+        " on update cascade on delete set null (document_id) deferrable",
+        "index public.documents_workspace_id_id_key: definition is CREATE UNIQUE INDEX",
+    ),
+    "an INVALID index": Planted(
+        "update pg_index set indisvalid = false"
+        " where indexrelid = 'public.idx_documents_user_created'::regclass",
+        ("index public.idx_documents_user_created: valid is no, expected yes",),
+        superuser=True,
+    ),
     "a trigger on another event": planted(
         f"create or replace {TRIGGER.replace(' on ', ' before insert on ')}"
         " for each row execute function mivaa.require_workspace()",
@@ -325,18 +347,16 @@ PLANTED = {
         " returns text language sql as 'select ''planted'''",
         "function mivaa.is_workspace(",
     ),
-    "a function that returns something else, where a trigger uses it": planted(
+    "another argument name of a function that policies use": planted(
         """
-        drop function mivaa.require_workspace() cascade;
-        create function mivaa.require_workspace() returns trigger language plpgsql
-          as 'begin return new; end';
         drop function mivaa.is_colleague(uuid) cascade;
         create function mivaa.is_colleague(planted uuid) returns boolean language sql
           as 'select true';
-        create policy workspace_members_isolation on public.workspace_members as restrictive
-          using (mivaa.is_colleague(user_id))""",
-        f"{REQUIRE}: definition in line",
+        drop policy workspace_members_delete on public.workspace_members;
+        create policy workspace_members_delete on public.workspace_members as restrictive
+          for delete using (mivaa.is_colleague(user_id))""",
         "function mivaa.is_colleague(",
+        "policy workspace_members_delete on public.workspace_members: condition (using) is",
     ),
     "everything switched off at once": planted(
         """
@@ -360,7 +380,7 @@ def test_a_change_behind_the_revisions_is_named_and_repaired(
 ) -> None:
     one = PLANTED[name]
     dump, before = world_database.dump(), catalog_of(world_database)
-    run(world_database, one.sql)
+    run(world_database, one.sql, superuser=one.superuser)
     lines = found(world_database)
     for expected in one.found:
         assert any(line.startswith(expected) for line in lines), lines
