@@ -10,14 +10,33 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import exc, text
 
-from mivaa_schema import catalog, history
-from mivaa_schema.catalog import CatalogObject, Properties, Snapshot
-from mivaa_schema.errors import MivaaError, UnknownHead
+from mivaa_schema import catalog
+from mivaa_schema.catalog import CatalogObject, Properties
+from mivaa_schema.drift.ours import (
+    SINGLE,
+    LedgerMissing,
+    LedgerNotReadable,
+    NothingToCompare,
+    is_created,
+    options_of,
+    read_state,
+    scope_of,
+)
+from mivaa_schema.errors import MivaaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from sqlalchemy.engine import Connection
+
+__all__ = [
+    "CatalogLocked",
+    "Difference",
+    "LedgerMissing",
+    "LedgerNotReadable",
+    "NothingToCompare",
+    "find",
+]
 
 LOCK_TIMEOUT = "2s"
 _LOCK_NOT_AVAILABLE = "55P03"
@@ -26,26 +45,6 @@ GRANTEES = ("owner", "public", "anon", "authenticated", "service_role", "supabas
 """Whose privileges are compared; a platform's other roles are its own affair."""
 
 VECTOR = CatalogObject("extension", "vector")
-
-
-class NothingToCompare(MivaaError):
-    """The database has no revision, so there is nothing that it could be compared with.
-    Run `alembic upgrade head` first, or look whether the address leads to the database you mean.
-    """
-
-
-class LedgerMissing(MivaaError):
-    """The table mivaa.ledger is missing, and nothing else says what the revisions have created here
-    and what they found. Restore it from a backup (`pg_restore --table=ledger`), then look again.
-    """
-
-
-class LedgerNotReadable(MivaaError):
-    """Role `{role}` cannot read {tables}. To find drift it needs
-      grant usage on schema mivaa to {role};
-      grant select on mivaa.ledger, mivaa.alembic_version to {role};
-    {policies}Run that as the owner of the tables, or use another role.
-    """
 
 
 class CatalogLocked(MivaaError):
@@ -145,7 +144,7 @@ def find(connection: Connection) -> list[Difference]:
         if match is None:
             found += [Difference(item, MISSING)] * is_required
         else:
-            is_exact = item.kind in _SINGLE or _is_created(item.table or item.name, ledger)
+            is_exact = item.kind in SINGLE or is_created(item.table or item.name, ledger)
             found += _compare(item, live[match], expected, roles, is_exact)
     return found
 
@@ -170,106 +169,6 @@ def read_only(connection: Connection) -> Iterator[None]:
     finally:
         if transaction.is_active:
             transaction.rollback()
-
-
-Ledger = frozenset[tuple[str, str]]
-"""Kind and name of what the revisions have created or changed in a database."""
-
-
-def read_state(connection: Connection) -> tuple[str, Ledger]:
-    """The revision of a database, and its ledger.
-
-    Raises:
-        NothingToCompare, UnknownHead, LedgerNotReadable: as :func:`find` says.
-    """
-    state = connection.execute(text(_STATE)).mappings().one()
-    if "alembic_version" not in (state["tables"] or ()):
-        raise NothingToCompare
-    if "ledger" not in state["tables"]:
-        raise LedgerMissing
-    if state["closed"] or state["hidden"]:
-        # Row-level security without a policy shows no row, and says nothing.
-        policies = "".join(
-            f"  create policy {name}_read on mivaa.{name} for select to {state['role']}"
-            " using (true);\n"
-            for name in state["hidden"] or ()
-        )
-        raise LedgerNotReadable(
-            role=state["role"],
-            tables=" and ".join(f"mivaa.{n}" for n in state["closed"] or state["hidden"]),
-            policies=policies,
-        )
-    versions = connection.exec_driver_sql("select version_num from mivaa.alembic_version")
-    revisions = versions.scalars().all()
-    if not revisions:
-        raise NothingToCompare
-    for revision in revisions:
-        if revision not in history.folders():
-            raise UnknownHead(revision=revision, head=history.head())
-    rows = connection.exec_driver_sql("select kind, object_name from mivaa.ledger").all()
-    return max(revisions), frozenset((kind, name) for kind, name in rows)
-
-
-def expected_catalog(revision: str, ledger: Ledger) -> Snapshot:
-    """What the revisions make: the recorded catalog, and the checks that adopted tables alone have.
-
-    A column that is NOT NULL in a table of ours has a check instead where it is nullable in a table
-    that was there before.
-    """
-    found = catalog.recorded(revision)
-    for check in history.objects("check", through=revision):
-        item = CatalogObject("constraint", check["name"], check["table"])
-        if ("constraint", f"{item.table}.{item.name}") in ledger and "not_null" in check:
-            definition = f"CHECK (({check['not_null']} IS NOT NULL))"
-            found.setdefault(item, {"type": "c", "definition": definition, "validated": "yes"})
-    return found
-
-
-_SINGLE = ("schema", "function")
-"""Kinds of objects that lie on no table."""
-
-
-def _is_created(table: str, ledger: Ledger) -> bool:
-    return table.startswith("mivaa.") or ("table", table) in ledger
-
-
-def scope_of(revision: str, ledger: Ledger) -> dict[CatalogObject, tuple[Properties, bool]]:
-    """Which objects are ours, which of their properties, and whether they have to be there.
-
-    Everything of what the revisions created. In a table that was there before them, what the ledger
-    holds, and triggers and policies; row-level security and grants where they put their rules.
-    """
-    scope: dict[CatalogObject, tuple[Properties, bool]] = {}
-    for item, properties in expected_catalog(revision, ledger).items():
-        table = item.table or item.name
-        name = item.name if item.kind == "index" else f"{table}.{item.name}"
-        is_recorded = (item.kind, name) in ledger
-        if item.kind in _SINGLE or _is_created(table, ledger):
-            scope[item] = properties, True
-            continue
-        names: set[str] = set()
-        is_closed = {("rules", table), ("acl", table)} & ledger
-        if item.kind == "table":
-            names = {"row_security", "force_row_security", "acl"} if is_closed else set()
-            ours = options_of(properties["options"]).items()
-            options = [f"{o}={v}" for o, v in ours if ("option", f"{table}.{o}") in ledger]
-            properties = {**properties, "options": ", ".join(options) or None}
-            names |= {"options"} if options else set()
-        elif item.kind == "column":
-            names = set(properties) if is_recorded else set()
-            names |= {"storage"} if ("storage", name) in ledger else set()
-            names = names | {"acl"} if is_closed else names - {"acl"}
-            if properties["default"] is None:
-                # Rows that were there had nothing to put into it.
-                names.discard("nullable")
-        elif item.kind in ("constraint", "index"):
-            names = set(properties) - {"validated"} if is_recorded else set()
-        elif item.kind == "trigger" or ("rules", table) in ledger:
-            names = set(properties)
-        if names:
-            is_required = item.kind != "column" or is_recorded
-            scope[item] = {name: properties[name] for name in names}, is_required
-    return scope
 
 
 def _signature(item: CatalogObject, properties: Mapping[str, str | None]) -> tuple[str, str | None]:
@@ -325,31 +224,12 @@ def grants_of(acl: str | None) -> dict[str, list[str]]:
     return found
 
 
-def options_of(options: str | None) -> dict[str, str]:
-    """The value of each storage parameter."""
-    pairs = (pair.partition("=") for pair in (options or "").split(", "))
-    return {name: value for name, _, value in pairs if name}
-
-
 def _without_casts(definition: str | None) -> str | None:
     """A definition as it reads on columns of other text types, which PostgreSQL casts."""
     if definition is None:
         return None
     return re.sub(r"::(?:text|character varying(?:\(\d+\))?)(?:\[\])?|[()]", "", definition)
 
-
-_STATE = """
-select quote_ident(current_user) as role, array_agg(c.relname::text) as tables,
-  array_agg(c.relname::text) filter (where not has_schema_privilege(n.oid, 'usage')
-    or not has_table_privilege(c.oid, 'select')) as closed,
-  array_agg(c.relname::text) filter (where row_security_active(c.oid) and not exists (
-    select from pg_catalog.pg_policy p where p.polrelid = c.oid and p.polpermissive
-      and p.polcmd in ('r', '*') and (select bool_or(case r when 0 then true
-        else pg_has_role(r, 'usage') end) from unnest(p.polroles) r)
-  )) as hidden
-from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where n.nspname = 'mivaa' and c.relname in ('ledger', 'alembic_version')
-"""
 
 _FACTS = """
 select exists (select from pg_catalog.pg_extension where extname = 'vector') as vector,

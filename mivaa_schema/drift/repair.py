@@ -8,24 +8,16 @@ from sqlalchemy import text
 
 from mivaa_schema import catalog
 from mivaa_schema.catalog import CatalogObject, Snapshot
-from mivaa_schema.drift import (
-    GRANTEES,
-    MISSING,
-    VECTOR,
-    expected_catalog,
-    grants_of,
-    options_of,
-    read_only,
-    read_state,
-    scope_of,
-)
+from mivaa_schema.drift import GRANTEES, MISSING, VECTOR, grants_of, read_only
+from mivaa_schema.drift.ours import expected_catalog, options_of, read_state, scope_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sqlalchemy.engine import Connection
 
-    from mivaa_schema.drift import Difference, Ledger
+    from mivaa_schema.drift import Difference
+    from mivaa_schema.drift.ours import Ledger
 
 _HEADER = """\
 -- Repairs what `mivaa-schema drift` found. Run it as the owner of the tables: psql -f FILE

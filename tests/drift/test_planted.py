@@ -68,20 +68,27 @@ PLANTED = {
         "alter table public.pdf_documents alter column page_count type bigint",
         "column public.pdf_documents.page_count: type is bigint, expected integer",
     ),
-    "a type of a column that policies and triggers use": planted(
+    "a type of a column that a trigger uses": planted(
         """
-        create temporary table defined on commit drop as
-          select format('create policy %I on %I.%I as %s for %s to %s %s %s', policyname,
-            schemaname, tablename, permissive, cmd, array_to_string(roles, ', '),
-            'using (' || qual || ')', 'with check (' || with_check || ')') as sql
-          from pg_policies where tablename = 'workspace_members';
-        drop policy workspace_members_access on public.workspace_members;
+        do $$ declare v text; begin
+          select pg_get_triggerdef(oid) into strict v from pg_trigger
+            where tgrelid = 'public.documents'::regclass and tgname = 'zz_mivaa_embedding_reset';
+          drop trigger zz_mivaa_embedding_reset on public.documents;
+          alter table public.documents alter column content type varchar(90000);
+          execute v;
+          comment on trigger zz_mivaa_embedding_reset on public.documents is 'Planted.';
+        end $$""",
+        "column public.documents.content: type is character varying(90000), expected text",
+    ),
+    "a type of a column that a policy uses": planted(
+        """
         drop policy workspace_members_isolation on public.workspace_members;
         drop policy workspace_members_delete on public.workspace_members;
         alter table public.workspace_members alter column status type varchar(50);
-        do $$ declare v text; begin for v in select sql from defined where sql is not null loop
-          execute v; end loop; end $$""",
+        create policy workspace_members_isolation on public.workspace_members as restrictive
+          using (status = 'active')""",
         "column public.workspace_members.status: type is character varying(50), expected text",
+        "policy workspace_members_delete on public.workspace_members: missing",
     ),
     "a nullable column": planted(
         "alter table public.documents alter column status drop not null",
