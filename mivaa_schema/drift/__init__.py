@@ -137,6 +137,8 @@ def find(connection: Connection) -> list[Difference]:
     found = [] if facts["vector"] else [Difference(VECTOR, MISSING)]
     roles = {"owner", "public", *facts["roles"]}
     functions = {_signature(i, properties): i for i, properties in live.items() if not i.table}
+    # An upgrade that is in progress, or was interrupted, has changed a part already.
+    later = catalog.recorded(max((name for kind, name in ledger if kind == "revision"), default=""))
     for item, (expected, is_required) in scope_of(revision, ledger).items():
         if item.table and CatalogObject("table", item.table) not in live:
             continue
@@ -145,7 +147,12 @@ def find(connection: Connection) -> list[Difference]:
             found += [Difference(item, MISSING)] * is_required
         else:
             is_exact = item.kind in SINGLE or is_created(item.table or item.name, ledger)
-            found += _compare(item, live[match], expected, roles, is_exact)
+            found += [
+                difference
+                for difference in _compare(item, live[match], expected, roles, is_exact)
+                if item not in later
+                or live[match][difference.property] != later[item][difference.property]
+            ]
     return found
 
 

@@ -72,6 +72,22 @@ def test_bad_rows_and_their_repair_are_no_drift(
     assert found(existing_database) == []
 
 
+BEGUN = """
+alter table public.documents set (autovacuum_analyze_scale_factor = 0.05);
+insert into mivaa.ledger (kind, object_name) values
+  ('option', 'public.documents.autovacuum_analyze_scale_factor'), ('revision', '0009');
+create index idx_documents_user_created on public.documents (user_id);
+"""
+
+
+def test_what_an_interrupted_revision_has_changed_is_no_drift(platform_database: Database) -> None:
+    platform_database.upgrade("0008")
+    run(platform_database, BEGUN)
+    assert found(platform_database) == []
+    run(platform_database, "alter table public.documents set (fillfactor = 80)")
+    assert len(found(platform_database)) == 1
+
+
 EXTRAS = """
 create table public.planted (id uuid primary key, n integer check (n > 0));
 alter table public.documents add column planted text;
