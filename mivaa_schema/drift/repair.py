@@ -83,7 +83,6 @@ class _Script:
         self,
         expected: Snapshot,
         live: Snapshot,
-        sql = resources.files("mivaa_schema.drift").joinpath("dependents.sql").read_text("utf-8")
         dependents: dict[CatalogObject, list[CatalogObject]],
         roles: set[str],
     ) -> None:
