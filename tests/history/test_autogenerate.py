@@ -345,7 +345,7 @@ PLANTED = {
         "add policy documents_select on public.documents"
     ),
     "alter policy documents_isolation on public.documents using (true)": (
-        "change policy documents_isolation on public.documents definition"
+        "change policy documents_isolation on public.documents using"
     ),
     "alter table public.documents disable row level security": (
         "change table public.documents row_security"

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
 from alembic_utils.pg_function import PGFunction
 
+from fixtures.clusters import NEWEST, Servers
 from fixtures.databases import Database
 from fixtures.projects import Project
 from mivaa_schema import entities, freeze
 from mivaa_schema.catalog import snapshot
 from mivaa_schema.migrations import alembic_config
 from mivaa_schema.operations.frozen import LISTS, Entity, read_entity, statements
+from mivaa_schema.server import EmbeddedServer
 
 FOLDERS = freeze.folders()
 COPIES = freeze.copies()
@@ -57,6 +60,16 @@ def test_each_rollback_is_what_the_downgrade_does(revision: str) -> None:
     )
 
 
+@pytest.fixture
+def embedded(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An embedded server of the command's own, in a folder that its user can reach."""
+    home = servers(NEWEST).home / "freeze"
+    monkeypatch.setenv("MIVAA_HOME", str(home))
+    yield
+    EmbeddedServer(home).stop()
+
+
+@pytest.mark.usefixtures("embedded")
 def test_the_verb_freeze_writes_an_old_rollback_anew(project: Project) -> None:
     path = project.newest().with_suffix("") / freeze.ROLLBACK
     right = path.read_text(encoding="utf-8")
