@@ -56,7 +56,7 @@ VALUES = {
 }
 """Values that every query may use, and their types; queries in ``state/`` find the last four."""
 
-_STATE = ("readable", "revision", "recorded")
+STATE = ("readable", "revision", "recorded")
 _PRIVATE_SCHEMA = "mivaa"
 # With the default parameter style, percent signs of names would be doubled.
 _PREPARER = postgresql.dialect(paramstyle="named").identifier_preparer  # type: ignore[no-untyped-call]
@@ -119,39 +119,16 @@ def report(connection: Connection, *, lock_members: bool = False) -> list[Findin
 
 def offline(*, lock_members: bool = False) -> str:
     """The statement that a script runs first: it fails with one error that lists everything."""
-    objects = _objects()
-    given = {
-        "objects": _literal("[\n" + ",\n".join(map(json.dumps, objects)) + "\n]"),
-        "lock_members": str(lock_members).lower(),
-        "is_script": "true",
-        "readable": "'{}'",
-        "revision": "''",
-        "recorded": "'{}'",
-        "definitions": "'{}'",
-    }
-    state = {query.name: query for query in _queries("state", objects)}
-    collect = "v_findings := v_findings || (\n{})".format(_WRAPPED["script"])
-    parts = {
-        "declarations": "\n".join(f"  v_{n} {t} := {given[n]};" for n, t in VALUES.items()),
-        "state": "\n\n".join(
-            _in_script(state[name], f"v_{name} := (\n{{query}})") for name in _STATE
-        ),
-        "probes": state["index_probes"].filled(_script_value(state["index_probes"]), "%"),
-        "probed": _PROBED,
-        "checks": "\n\n".join(_in_script(query, collect) for query in _queries("errors", objects)),
-    }
-    text = (FOLDER / "script.sql").read_text(encoding="utf-8").strip()
-    body = re.sub(r"\{(\w+)\}", lambda found: parts[found[1]], text)
-    tag = "$mivaa$"
-    while tag in body:
-        tag = f"{tag[:-1]}_$"
-    return f"do {tag}\n{body}\n{tag}"
+    # Imported here because an online run needs none of it.
+    from mivaa_schema.preflight import script
+
+    return script.render(lock_members=lock_members)
 
 
 # What is expected
 
 
-def _objects() -> list[Item]:
+def expected_objects() -> list[Item]:
     """What the revisions create; the private schema is left to a check of its own."""
     found = []
     for one in history.objects(*LISTS.values()):
@@ -189,11 +166,15 @@ def _objects() -> list[Item]:
     return found
 
 
+def _quoted(qualified: str) -> str:
+    return ".".join(map(_PREPARER.quote, qualified.split(".", 1)))
+
+
 # Queries
 
 
 @dataclass(frozen=True, slots=True)
-class _Query:
+class Query:
     """A query of a file, for one item."""
 
     name: str
@@ -217,7 +198,7 @@ class _Query:
         )
 
 
-def _queries(folder: str, objects: list[Item]) -> Iterator[_Query]:
+def queries(folder: str, objects: list[Item]) -> Iterator[Query]:
     """The queries of a folder; one with ``for each of`` is a query for each item of that list."""
     for path in sorted((FOLDER / folder).glob("*.sql")):
         lines = path.read_text(encoding="utf-8").strip().splitlines()
@@ -226,7 +207,7 @@ def _queries(folder: str, objects: list[Item]) -> Iterator[_Query]:
         text = "\n".join(line for line in lines if not line.startswith("-- "))
         for item in _each(fact["for each of"], objects) if "for each of" in fact else [{}]:
             needs = [need.format_map(item) for need in fact.get("needs", "").split(", ") if need]
-            yield _Query(path.stem, purpose, needs, indent(_with_lists(text), "  "), item)
+            yield Query(path.stem, purpose, needs, indent(_with_lists(text), "  "), item)
 
 
 def _each(name: str, objects: list[Item]) -> list[Item]:
@@ -247,13 +228,6 @@ def _with_lists(text: str) -> str:
     return ",\n".join(lists) + f"\n{text}"
 
 
-_WRAPPED = {
-    "online": "select * from (\n{query}\n) f (object, found, expected, remedy)"
-    " order by object, found",
-    "script": "select coalesce(jsonb_agg(to_jsonb(f) order by f.object, f.found), '[]') from (\n"
-    "{query}\n) f (object, found, expected, remedy)",
-}
-
 # Online
 
 
@@ -262,7 +236,7 @@ def _findings(
 ) -> list[Finding]:
     # It is rolled back, and the settings with it.
     transaction = connection.begin_nested() if connection.in_transaction() else connection.begin()
-    objects = _objects()
+    objects = expected_objects()
     values: Item = {
         "objects": json.dumps(objects),
         "lock_members": lock_members,
@@ -272,14 +246,14 @@ def _findings(
         "recorded": [],
         "definitions": "{}",
     }
-    state = {query.name: query for query in _queries("state", objects)}
+    state = {query.name: query for query in queries("state", objects)}
     found = []
     try:
         connection.exec_driver_sql(
             "select set_config(name, '0', true) from pg_catalog.pg_settings"
             " where name in ('statement_timeout', 'transaction_timeout')"
         )
-        for name in _STATE:
+        for name in STATE:
             if _can_run(state[name], values):
                 values[name] = _run(connection, state[name], values).scalar_one()
         probes = _run(connection, state["index_probes"], values).all()
@@ -288,9 +262,9 @@ def _findings(
         )
         connection.exec_driver_sql("set transaction read only")
         for severity in severities:
-            for query in _queries(f"{severity}s", objects):
+            for query in queries(f"{severity}s", objects):
                 if _can_run(query, values):
-                    rows = _run(connection, query, values, _WRAPPED["online"])
+                    rows = _run(connection, query, values, _SORTED)
                     texts = [["?" if text is None else text for text in row] for row in rows]
                     found += [Finding(severity, query.name, *row) for row in texts]
     except exc.DBAPIError as error:
@@ -300,12 +274,15 @@ def _findings(
     return found
 
 
-def _can_run(query: _Query, values: Item) -> bool:
+_SORTED = "select * from (\n{query}\n) f (object, found, expected, remedy) order by object, found"
+
+
+def _can_run(query: Query, values: Item) -> bool:
     return set(query.needs) <= set(values["readable"])
 
 
 def _run(
-    connection: Connection, query: _Query, values: Item, around: str = "{query}"
+    connection: Connection, query: Query, values: Item, around: str = "{query}"
 ) -> CursorResult[Any]:
     parameters = {**query.item, **values}
 
@@ -317,7 +294,7 @@ def _run(
     return connection.exec_driver_sql(sql, parameters)
 
 
-_PROBED = "substring(pg_get_indexdef('pg_temp.mivaa_probe_index'::regclass) from ' USING .*')"
+PROBED = "substring(pg_get_indexdef('pg_temp.mivaa_probe_index'::regclass) from ' USING .*')"
 
 # Undefined column, object or function, unknown schema: the upgrade has yet to create it.
 _NOT_YET_THERE = ("42703", "42704", "42883", "3F000")
@@ -329,35 +306,10 @@ def _definition(connection: Connection, probe: Row[Any]) -> str:
     try:
         for statement in (probe.create_table, probe.create_index):
             connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
-        return str(connection.exec_driver_sql(f"select {_PROBED}").scalar_one())
+        return str(connection.exec_driver_sql(f"select {PROBED}").scalar_one())
     except exc.DBAPIError as error:
         if getattr(error.orig, "pgcode", None) not in _NOT_YET_THERE:
             raise
         return str(probe.definition)
     finally:
         savepoint.rollback()
-
-
-# The script
-
-
-def _script_value(query: _Query) -> Callable[[str], str]:
-    return lambda name: f"v_{name}" if name in VALUES else _literal(query.item[name])
-
-
-def _in_script(query: _Query, around: str) -> str:
-    statement = around.replace("{query}", query.filled(_script_value(query), "%"))
-    if query.needs:
-        condition = f"v_readable @> {_literal(query.needs)}"
-        return f"-- {query.purpose}\nif {condition} then {statement}; end if;"
-    return f"-- {query.purpose}\n{statement};"
-
-
-def _literal(value: str | list[str]) -> str:
-    if isinstance(value, list):
-        return f"array[{', '.join(map(_literal, value))}]::text[]"
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _quoted(qualified: str) -> str:
-    return ".".join(map(_PREPARER.quote, qualified.split(".", 1)))
