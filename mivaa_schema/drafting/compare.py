@@ -178,6 +178,9 @@ def key_of(op: Any) -> Key:
     """The key of the object that one of Alembic's operations is about."""
     if isinstance(op, Difference):
         return op.key
+    if isinstance(op, ops.CreateForeignKeyOp):
+        table = f"{op.kw.get('source_schema') or 'public'}.{op.source_table}"
+        return "foreign_key", table, str(op.constraint_name)
     table = f"{op.schema or 'public'}.{op.table_name}"
     if isinstance(op, (ops.CreateTableOp, ops.DropTableOp, ops.CreateTableCommentOp)):
         return "table", "", table
@@ -187,12 +190,11 @@ def key_of(op: Any) -> Key:
         return "column", table, str(op.column.name)
     if isinstance(op, (ops.DropColumnOp, ops.AlterColumnOp)):
         return "column", table, str(op.column_name)
-    kind = {
-        ops.CreateForeignKeyOp: "foreign_key",
-        ops.CreateUniqueConstraintOp: "unique",
-        ops.CreateCheckConstraintOp: "check",
-    }.get(type(op)) or {"foreignkey": "foreign_key"}.get(op.constraint_type, op.constraint_type)
-    return str(kind), table, str(op.constraint_name)
+    if isinstance(op, ops.AddConstraintOp):
+        kind = "unique" if isinstance(op, ops.CreateUniqueConstraintOp) else "check"
+    else:
+        kind = {"foreignkey": "foreign_key"}.get(op.constraint_type, op.constraint_type)
+    return kind, table, str(op.constraint_name)
 
 
 rewriter = Rewriter()

@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy import (
     CheckConstraint,
     Column,
+    Constraint,
     Enum,
     ForeignKeyConstraint,
     Index,
     MetaData,
+    PrimaryKeyConstraint,
     Table,
     UniqueConstraint,
 )
@@ -74,11 +76,18 @@ def of_table(table: Table) -> Iterator[SchemaObject]:
             yield described_index(index)
         except CompileError as error:
             raise NotDrafted(item=f"index {index.name}", reason=str(error)) from error
-    named = [
-        (str(DIALECT.identifier_preparer.format_constraint(c) or ""), c) for c in table.constraints
-    ]
+    constraints = [c for c in table.constraints if not isinstance(c, PrimaryKeyConstraint)]
+    named = [(_name_of(name, constraint), constraint) for constraint in constraints]
     for constraint_name, constraint in sorted(named, key=lambda pair: pair[0]):
-        yield from of_constraint(name, constraint_name.strip('"'), constraint)
+        yield from of_constraint(name, constraint_name, constraint)
+
+
+def _name_of(table: str, constraint: Constraint) -> str:
+    if constraint.name is None:
+        raise NotDrafted(
+            item=f"a constraint of table {table}", reason="it has no name; give it one"
+        )
+    return str(DIALECT.identifier_preparer.format_constraint(constraint)).strip('"')
 
 
 def of_constraint(table: str, name: str, constraint: Any) -> Iterator[SchemaObject]:

@@ -101,7 +101,9 @@ class Draft:
         self.copied: list[Path] = []
         self.lists: dict[str, list[str]] = {}
         """Statements of the files ``grants.sql``, ``comments.sql`` and those for the downgrade."""
-        self._rendering = AutogenContext(context, opts={**context.opts, "render_item": render_item})
+        self._rendering = AutogenContext(
+            context, opts={**context.opts, "render_item": render_item}, autogenerate=False
+        )
         self.new = {d.table for d in found if d.kind == "table" and not d.before}
         self.gone = {d.table for d in found if d.kind == "table" and not d.after}
         self.steps = self._plan(plan_files(self))
@@ -199,8 +201,7 @@ class Draft:
         table, name = model_of(change.table), repr(change.table)
         columns = "".join(f"    {self._column(c)},\n" for c in table.columns)
         keys = [str(c.name) for c in table.primary_key.columns]
-        in_order = keys == [str(c.name) for c in table.columns if c.primary_key]
-        given = "" if in_order else f"    keys={keys!r},\n"
+        given = f"    keys={keys!r},\n" if keys else ""
         self.losses.append(f"the rows of {change.table}")
         return Step(
             [
@@ -444,9 +445,7 @@ def render_item(kind: str, item: Any, context: AutogenContext) -> str | bool:
             return f"sa.text({item.arg.text!r})"
         return f"sa.text({_escaped(item.arg)!r})"
     if kind == "type" and isinstance(item, TypeEngine):
-        bare = item.dialect_impl(DIALECT) if isinstance(item, TypeDecorator) else item
-        if isinstance(bare, TypeDecorator):
-            bare = bare.impl_instance
+        bare = item.load_dialect_impl(DIALECT) if isinstance(item, TypeDecorator) else item
         if type(bare).__module__.startswith("pgvector."):
             name = type(bare).__name__
             context.imports.add(f"from pgvector.sqlalchemy import {name}")

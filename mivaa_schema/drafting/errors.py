@@ -7,12 +7,6 @@ from __future__ import annotations
 from mivaa_schema.errors import MivaaError
 
 
-class NotUpgraded(MivaaError):
-    """The database has no revision; expected was `{head}`, the last one. There is nothing yet that
-    could be compared with the models and the SQL files. Run `alembic upgrade head` first.
-    """
-
-
 class NotDrafted(MivaaError):
     """No revision can be drafted for {item}: {reason}.
     Nothing was written. Correct the model or the SQL file, or write the revision by hand:

@@ -59,6 +59,7 @@ def manifest(revision: str, script: ScriptDirectory | None = None) -> str:
             }
             drops[history.key(item)] = bare
         for item in operation.creates:
+            drops.pop(history.key(item), None)
             creates[history.key(item)] = item
     return f'{{\n  "creates": {_lines(creates)},\n  "drops": {_lines(drops)}\n}}\n'
 

@@ -21,15 +21,12 @@ from mivaa_schema.drafting.draft import Draft
 from mivaa_schema.drafting.errors import (
     DraftIncomplete,
     DraftRefused,
-    NotUpgraded,
     SqlFileRefused,
 )
 from mivaa_schema.migrations import describe as describe_error
-from mivaa_schema.migrations import recorded_revisions
 from mivaa_schema.models import Base
-from mivaa_schema.operations import adopt_columns, adopt_constraint, adopt_table, change_column
 from mivaa_schema.operations.entities import SqlFile
-from mivaa_schema.operations.sql import qualified
+from mivaa_schema.operations.sql import qualified, quote
 
 if TYPE_CHECKING:
     from alembic.operations.ops import MigrationScript
@@ -52,16 +49,6 @@ def options(settings: Settings) -> dict[str, Any]:
         "process_revision_directives": draft_revision,
         "mivaa_allow": settings.allow,
     }
-
-
-def refuse_without_revision(connection: Connection) -> None:
-    """Refuse a database that was never upgraded, before Alembic makes a table there.
-
-    Raises:
-        NotUpgraded: If the database has no revision.
-    """
-    if not recorded_revisions(connection):
-        raise NotUpgraded(head=history.head())
 
 
 def draft_revision(
@@ -88,7 +75,7 @@ def draft_revision(
     refuse_dangling(found)
     draft = Draft(str(directive.rev_id), found, context, context.opts["mivaa_allow"])
     if context.connection is not None and found:
-        try_out(context.connection, found, rewrite="lock" in draft.allow)
+        try_out(context.connection, found)
     context.opts["template_args"]["draft"] = draft
     write_hooks.register(compare.NAME)(lambda path, _: complete(Path(path), draft))
 
@@ -118,64 +105,71 @@ def refuse_dangling(found: list[Difference]) -> None:
                 )
 
 
-def try_out(connection: Connection, found: list[Difference], *, rewrite: bool) -> None:
-    """Let PostgreSQL look at the new definitions, in a savepoint that is rolled back.
+PROBE = "mivaa_probe"
 
-    Indexes are built on an empty copy of their table, and bodies of functions are looked at only
-    when they run.
+
+def try_out(connection: Connection, found: list[Difference]) -> None:
+    """Let PostgreSQL look at the new definitions, on temporary objects that are rolled back.
+
+    Nothing but AccessShareLock is taken on a table, for a moment. Bodies of functions are looked at
+    only when they run; what names a function that is new is not looked at.
 
     Raises:
         DraftRefused: If it does not accept one.
     """
-    order = ("table", "column", "function", "trigger", "policy", "index", "check", "exclusion")
+    tables = {d.table: d for d in found if d.kind == "table"}
+    is_probed = {"column", "index", "check", "exclusion", "trigger", "policy"}
+    lying = [d for d in found if d.kind in is_probed and d.after]
+    new = any(d.kind == "function" for d in found)
     with connection.begin_nested() as savepoint:
         _execute(connection, "set local check_function_bodies = off", "select '[1]'::vector")
-        for change in sorted(
-            (d for d in found if d.after and d.kind in order), key=lambda d: order.index(d.kind)
-        ):
-            try:
-                _execute(connection, *_trial(change, found, rewrite=rewrite))
-            except exc.DBAPIError as error:
-                item = change.either
-                shown = str(item["path"]) if "path" in item else describe(item)
-                raise DraftRefused(item=shown, detail=describe_error(error)) from error
+        for table in dict.fromkeys(d.table for d in lying):
+            like = "" if table in tables and not tables[table].before else qualified(table)
+            start = f"(like {like} including defaults)" if like else "()"
+            _execute(connection, f"create temporary table {PROBE} {start}")
+            for kind in ("column", "index", "check", "exclusion", "trigger", "policy"):
+                for change in (d for d in lying if d.kind == kind and d.table == table):
+                    if not (new and kind in ("trigger", "policy")):
+                        _try(connection, change, _trial(change))
+            _execute(connection, f"drop table {PROBE}")
+        for change in (d for d in found if d.kind == "function" and d.after):
+            file = SqlFile(change.either["path"])
+            name = file.qualified_name.partition(".")[2]
+            local = file.statement.replace(file.qualified_name, f"pg_temp.{name}", 1)
+            _try(connection, change, (local,))
         savepoint.rollback()
 
 
-def _trial(change: Difference, found: list[Difference], *, rewrite: bool) -> tuple[str, ...]:
+def _try(connection: Connection, change: Difference, statements: tuple[str, ...]) -> None:
+    try:
+        _execute(connection, *statements)
+    except exc.DBAPIError as error:
+        item = change.either
+        shown = str(item["path"]) if "path" in item else describe(item)
+        raise DraftRefused(item=shown, detail=describe_error(error)) from error
+
+
+def _trial(change: Difference) -> tuple[str, ...]:
     item, before = change.either, change.before
-    if change.kind == "table":
-        columns = [d.either for d in found if d.kind == "column" and d.table == change.table]
-        keys = item.get("primary_key", [])
-        new = adopt_table(change.table, *columns, comment=item["comment"], keys=keys)
-        return () if before else new.statements
-    if change.kind == "column" and before:
-        changed = change_column(before, item, rewrite=rewrite)
-        return changed.statements
+    name = quote(item["name"])
+    if change.kind == "column" and before is None:
+        return (f"alter table {PROBE} add column {item['definition']}",)
     if change.kind == "column":
-        return adopt_columns(change.table, item).statements
+        drop = f"alter table {PROBE} alter column {name} drop default"
+        change_type = f"alter table {PROBE} alter column {name} type {item['type']}"
+        return (drop, f"{change_type} using {name}::{item['type']}")
     if change.kind == "index":
         kind = "unique index" if item["unique"] else "index"
+        index = f"{PROBE}_index"
         return (
-            f"create temporary table mivaa_probe (like {qualified(change.table)})",
-            f"create {kind} mivaa_probe_index on mivaa_probe {item['definition']}",
-            "drop table mivaa_probe",
+            f"create {kind} {index} on {PROBE} {item['definition']}",
+            f"drop index pg_temp.{index}",
         )
     if change.kind in ("check", "exclusion"):
-        # Dropped first where it is there already, with another condition.
-        name = item["name"]
-        drop = f"alter table {qualified(change.table)} drop constraint if exists {_quoted(name)}"
-        return (drop, *adopt_constraint(item).statements)
+        condition = f"check ({item['condition']})" if "condition" in item else item["definition"]
+        return (f"alter table {PROBE} add constraint {name} {condition}",)
     file = SqlFile(item["path"])
-    if change.kind == "function":
-        dropped = (f"drop function if exists {file.name} cascade",) if before else ()
-        return (*dropped, file.statement)
-    drop = f"drop {change.kind} if exists {file.name} on {file.table}"
-    return (drop, file.statement)
-
-
-def _quoted(name: str) -> str:
-    return qualified(name) if "." not in name else f'"{name}"'
+    return (file.statement.replace(f" on {file.table}", f" on {PROBE}", 1),)
 
 
 def _execute(connection: Connection, *statements: str) -> None:

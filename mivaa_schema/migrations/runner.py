@@ -56,6 +56,13 @@ class MergeRefused(MivaaError):
     """
 
 
+class NotAtHead(MivaaError):
+    """Target database is not up to date: it has {found}, and the last revision is `{head}`. What is
+    not applied cannot be compared. Run `alembic upgrade head` first; or, if the last file is a
+    draft that is to be made anew, delete it with its folder.
+    """
+
+
 class StampRefused(MivaaError):
     """`alembic stamp {wanted}` would record a revision and change nothing of the schema, which is
     at `{recorded}`; later commands would then fail or lose objects. Run `alembic upgrade` (it keeps
@@ -119,8 +126,21 @@ def run(connection: Connection, settings: Settings, name: str) -> None:
     interrupted = _check_revisions(connection, script, tolerant=name != COMPARISON)
     if name == COMPARISON:
         migrations.refuse_interrupted(interrupted)
+        _refuse_older(connection, script)
         migrations.prepare_session(connection, migrations.timeouts(settings))
     context.run_migrations()
+
+
+def _refuse_older(connection: Connection, script: ScriptDirectory) -> None:
+    """Refuse to compare a database that is behind the files.
+
+    Raises:
+        NotAtHead: It is.
+    """
+    recorded = migrations.recorded_revisions(connection)
+    if recorded != script.get_heads():
+        found = ", ".join(recorded) or "no revision"
+        raise NotAtHead(found=found, head=script.get_current_head())
 
 
 def _check_revisions(

@@ -147,6 +147,10 @@ def adopt_table(
     """
     described = _described(name, columns)
     primary = list(keys) or [c["name"] for c in described if c.get("primary_key")]
+    described = [
+        {**c, "primary_key": True, "nullable": False} if c["name"] in primary else c
+        for c in described
+    ]
     target, bare = qualified(name), name.partition(".")[2]
     lines = [c["definition"] + ("" if c["nullable"] else " NOT NULL") for c in described]
     if primary:

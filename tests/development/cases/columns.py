@@ -173,7 +173,11 @@ DEFAULTS = {
     "an empty object": ("pg.JSONB()", "server_default=text(\"'{}'::jsonb\")", "{}"),
     "an empty array": ("pg.ARRAY(sa.Text())", 'server_default=text("ARRAY[]::text[]")', "{}"),
     "an expression": ("sa.Integer()", "server_default=sa.literal(2) + sa.literal(3)", "5"),
-    "a cast": ("sa.Date()", "server_default=sa.cast('2024-01-02', sa.Date())", "2024-01-02"),
+    "a cast": (
+        "sa.Date()",
+        "server_default=sa.cast(text(\"'2024-01-02'\"), sa.Date())",
+        "2024-01-02",
+    ),
     "a percent sign in text()": ("sa.Text()", "server_default=text(\"'50%'\")", "50%"),
     "a colon in text()": ("sa.Text()", "server_default=text(r\"'\\:a'\")", ":a"),
     "a function with a percent sign": (
