@@ -158,11 +158,10 @@ CASES = [
         EDITS,
         sql=TOGETHER,
         lacks=LACKS,
-        fast=True,
     ),
     Case("nothing is edited, among foreign objects", (), NOTHING, sql=TOGETHER),
     *(
-        Case(f"nothing is edited, on a database that is {on}", (), NOTHING, on=on, fast=on != FULL)
+        Case(f"nothing is edited, on a database that is {on}", (), NOTHING, on=on)
         for on in (FULL, ADOPTED, MESSY)
     ),
     *(

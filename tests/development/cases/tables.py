@@ -86,7 +86,6 @@ CASES = [
             granted("notes", "authenticated", "insert, select"),
             Check("select count(*) from pg_policy where polrelid = 'public.notes'::regclass", 1),
         ),
-        fast=True,
     ),
     Case(
         "a table of a revision before is dropped with all that is on it",
@@ -99,7 +98,6 @@ CASES = [
         ),
         first=WHOLE,
         lacks=("cascade;",),
-        fast=True,
     ),
     Case(
         "a table whose grants are left behind is not dropped",
@@ -124,7 +122,6 @@ CASES = [
         ),
         EITHER,
         says=("notes", "comment"),
-        fast=True,
     ),
     Case(
         "the comment of a table is changed",
@@ -176,7 +173,6 @@ CASES = [
             EITHER,
             says=(name,),
             checks=closed(f'"{name}"'),
-            fast=name == "order",
         )
         for label, name in (
             ("is a reserved word", "order"),
@@ -295,6 +291,5 @@ CASES = [
                 "comments.sql", "comment on function public.count_notes() is 'How many notes.';\n"
             ),
         ),
-        fast=True,
     ),
 ]
