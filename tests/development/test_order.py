@@ -14,7 +14,7 @@ from fixtures.forking import Commands, Done
 from fixtures.projects import Project
 
 SIZE = column("documents", "size: Mapped[int | None] = mapped_column(comment='S.')")
-RANK = column("documents", "rank: Mapped[int | None] = mapped_column(index=True, comment='R.')")
+RANK = column("documents", "rank: Mapped[int | None] = mapped_column(comment='R.')")
 UNIQUE = argument(
     "documents", 'sa.Index("documents_status_key", "workspace_id", "status", unique=True)'
 )

@@ -92,7 +92,8 @@ FOREIGN = {
 }
 
 EDITS = (
-    column("documents", "size: Mapped[int | None] = mapped_column(index=True, comment='S.')"),
+    column("documents", "size: Mapped[int | None] = mapped_column(comment='S.')"),
+    argument("documents", 'sa.Index("idx_documents_size", "size")'),
     argument("documents", 'sa.CheckConstraint("size % 2 = 0", name="size")'),
     replace("sql/policies/documents.select.sql", "'read'", "'write'"),
     replace("sql/functions/mivaa.user_id.sql", "-- The user", "-- Edited. The user"),
@@ -132,7 +133,7 @@ WHOLE = {
         column(
             "notes",
             "document: Mapped[uuid.UUID | None] = mapped_column("
-            "sa.ForeignKey('documents.id', ondelete='SET NULL'), index=True, comment='D.')",
+            "sa.ForeignKey('documents.id', ondelete='SET NULL'), comment='D.')",
         ),
     ),
     "an index": (argument("documents", 'sa.Index("idx_documents_one", "title", unique=False)'),),

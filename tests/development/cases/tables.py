@@ -109,7 +109,8 @@ CASES = [
     Case(
         "a table gets a column, an index and a check in the next revision",
         (
-            column("notes", "rank: Mapped[int | None] = mapped_column(index=True, comment='R.')"),
+            column("notes", "rank: Mapped[int | None] = mapped_column(comment='R.')"),
+            argument("notes", 'sa.Index("idx_notes_rank", "rank")'),
             argument("notes", 'sa.CheckConstraint("rank % 2 = 0", name="rank")'),
         ),
         first=WHOLE,
@@ -168,7 +169,8 @@ CASES = [
             f"a table whose name {label}",
             (
                 new_table(name, options='"comment": "Named."'),
-                column(name, "size: Mapped[int | None] = mapped_column(index=True, comment='S.')"),
+                column(name, "size: Mapped[int | None] = mapped_column(comment='S.')"),
+                argument(name, 'sa.Index("idx_named_size", "size")'),
             ),
             EITHER,
             says=(name,),
@@ -239,7 +241,7 @@ CASES = [
             column(
                 "answers",
                 "question: Mapped[uuid.UUID] = mapped_column("
-                "sa.ForeignKey('questions.id', ondelete='CASCADE'), index=True, comment='Q.')",
+                "sa.ForeignKey('questions.id', ondelete='CASCADE'), comment='Q.')",
             ),
         ),
     ),
@@ -285,7 +287,7 @@ CASES = [
             column(
                 "documents",
                 "note: Mapped[uuid.UUID | None] = mapped_column("
-                "sa.ForeignKey('notes.id', ondelete='SET NULL'), index=True, comment='N.')",
+                "sa.ForeignKey('notes.id', ondelete='SET NULL'), comment='N.')",
             ),
             append(
                 "comments.sql", "comment on function public.count_notes() is 'How many notes.';\n"
