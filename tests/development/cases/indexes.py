@@ -35,7 +35,7 @@ INDEXES = {
     "that includes a column": ('"user_id", postgresql_include=["title"]', "INCLUDE (title)"),
     "of an expression in text()": ('text("lower(title)")', "(lower(title))"),
     "of an expression with a percent sign": ("text(\"(title || '50%')\")", "'50%'::text"),
-    "of an expression with a cast": ('text("(title::varchar(10))")', "varchar"),
+    "of an expression with a cast": ('text("(title::varchar(10))")', "character varying(10)"),
     "descending": ('text("created_at desc")', "(created_at DESC)"),
     "with nulls last": ('text("created_at desc nulls last")', "(created_at DESC NULLS LAST)"),
     "with a predicate": (
