@@ -147,7 +147,9 @@ class Draft:
         lines = ["import sqlalchemy as sa"] if re.search(r"(?<![\w'\"])sa\.", text) else []
         lines += sorted(self._rendering.imports)
         ours = "".join(f"    {name},\n" for name in sorted(used, key=_as_ruff_sorts))
-        return "\n".join([*lines, "", f"from mivaa_schema.operations import (\n{ours})"]).strip()
+        if used:
+            lines += ["", f"from mivaa_schema.operations import (\n{ours})"]
+        return "\n".join(lines).strip()
 
     def _locked(self, expressions: list[str]) -> list[str]:
         """The expressions under the locks of the tables that they are about, in one message."""
@@ -450,6 +452,9 @@ def render_item(kind: str, item: Any, context: AutogenContext) -> str | bool:
             name = type(bare).__name__
             context.imports.add(f"from pgvector.sqlalchemy import {name}")
             return f"{name}({getattr(bare, 'dim', None) or getattr(bare, 'length', None) or ''})"
+        if type(bare).__name__.startswith("_"):
+            # A driver's own variant of a type.
+            bare = bare.as_generic()
         if bare is not item:
             return str(render._repr_type(bare, context))
     return False

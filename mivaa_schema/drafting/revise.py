@@ -26,7 +26,7 @@ from mivaa_schema.drafting.errors import (
 from mivaa_schema.migrations import describe as describe_error
 from mivaa_schema.models import Base
 from mivaa_schema.operations.entities import SqlFile
-from mivaa_schema.operations.sql import qualified, quote
+from mivaa_schema.operations.sql import quote
 
 if TYPE_CHECKING:
     from alembic.operations.ops import MigrationScript
@@ -111,22 +111,22 @@ PROBE = "mivaa_probe"
 def try_out(connection: Connection, found: list[Difference]) -> None:
     """Let PostgreSQL look at the new definitions, on temporary objects that are rolled back.
 
-    Nothing but AccessShareLock is taken on a table, for a moment. Bodies of functions are looked at
-    only when they run; what names a function that is new is not looked at.
+    The tables themselves are not touched: an empty one is made with the columns that the history
+    knows. Bodies of functions are looked at only when they run; what names a function that is new
+    is not looked at.
 
     Raises:
         DraftRefused: If it does not accept one.
     """
-    tables = {d.table: d for d in found if d.kind == "table"}
+    columns = history.objects("column")
     is_probed = {"column", "index", "check", "exclusion", "trigger", "policy"}
     lying = [d for d in found if d.kind in is_probed and d.after]
     new = any(d.kind == "function" for d in found)
     with connection.begin_nested() as savepoint:
         _execute(connection, "set local check_function_bodies = off", "select '[1]'::vector")
         for table in dict.fromkeys(d.table for d in lying):
-            like = "" if table in tables and not tables[table].before else qualified(table)
-            start = f"(like {like} including defaults)" if like else "()"
-            _execute(connection, f"create temporary table {PROBE} {start}")
+            known = ", ".join(c["definition"] for c in columns if c["table"] == table)
+            _execute(connection, f"create temporary table {PROBE} ({known})")
             for kind in ("column", "index", "check", "exclusion", "trigger", "policy"):
                 for change in (d for d in lying if d.kind == kind and d.table == table):
                     if not (new and kind in ("trigger", "policy")):

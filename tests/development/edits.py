@@ -201,7 +201,7 @@ def delete(path: str) -> Edit:
 
 def drop_statements(path: str, naming: str) -> Edit:
     """Delete the statements of a file that name something."""
-    return lambda project: project.drop_statements(path, naming)
+    return lambda project: project.drop_statements(f"sql/{path}", naming)
 
 
 def rename(old: str, new: str) -> Edit:

@@ -62,7 +62,6 @@ class Case:
         rewrites: Whether a table may be written anew.
         moves: Whether columns that come back do so as the last ones.
         keeps: Whether the schema may stay as it is, with a revision or without one.
-        fast: Whether the case belongs to the fast tier.
     """
 
     name: str
@@ -78,18 +77,17 @@ class Case:
     rewrites: bool = False
     moves: bool = False
     keeps: bool = False
-    fast: bool = False
 
     def __str__(self) -> str:
         return self.name
 
 
-def together(name: str, *cases: Case, **others: Any) -> Case:
+def together(name: str, *cases: Case, script: tuple[str, ...] = ()) -> Case:
     """Cases whose edits do not meet, as one revision."""
     assert all(case.expect == DRAFTS and not case.first and not case.sql for case in cases)
     edits = dict.fromkeys(edit for case in cases for edit in case.edits)
     checks = tuple(check for case in cases for check in case.checks)
-    return Case(name, tuple(edits), checks=checks, fast=True, **others)
+    return Case(name, tuple(edits), checks=checks, script=script)
 
 
 @dataclass

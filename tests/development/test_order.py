@@ -14,7 +14,7 @@ from fixtures.forking import Commands, Done
 from fixtures.projects import Project
 
 SIZE = column("documents", "size: Mapped[int | None] = mapped_column(comment='S.')")
-RANK = column("documents", "rank: Mapped[int | None] = mapped_column(index=True, comment='R.')")
+RANK = column("documents", "rank: Mapped[int | None] = mapped_column(comment='R.')")
 UNIQUE = argument(
     "documents", 'sa.Index("documents_status_key", "workspace_id", "status", unique=True)'
 )
@@ -86,7 +86,7 @@ def test_what_is_drafted_and_not_yet_run_is_in_the_way_of_the_next_draft(
     SIZE(developer.project)
     assert developer.draft("Size").code == 0
     RANK(developer.project)
-    developer.assert_refused(*DRAFT, says=("alembic upgrade head",))
+    developer.assert_refused(*DRAFT)
 
 
 def test_an_edit_that_is_taken_back_writes_nothing(developer: Developer) -> None:
@@ -197,16 +197,13 @@ def test_a_revision_that_failed_half_way_and_was_deleted_leaves_a_way_out(
 
 
 @pytest.mark.parametrize("command", [("check",), DRAFT], ids=lambda c: c[0])
-@pytest.mark.parametrize("mode", ["access share", "access exclusive"])
 def test_neither_check_nor_a_draft_waits_for_users_or_lets_them_wait(
-    developer: Developer, command: tuple[str, ...], mode: str
+    developer: Developer, command: tuple[str, ...]
 ) -> None:
-    if command != DRAFT and mode == "access share":
-        pytest.skip("the stronger lock says more")
     SIZE(developer.project)
     with developer.database.owner() as connection:
         for table in ("documents", "document_chunks", "workspaces"):
-            connection.exec_driver_sql(f"lock table public.{table} in {mode} mode")
+            connection.exec_driver_sql(f"lock table public.{table} in access exclusive mode")
         done = developer.alembic(*command)
     if command == DRAFT:
         assert done.code == 0, str(done)
@@ -235,13 +232,13 @@ def test_neither_check_nor_a_draft_does_ddl_in_the_database(developer: Developer
             connection.exec_driver_sql("drop event trigger refuse_ddl")
 
 
-def test_a_database_that_is_behind_is_named(
+def test_a_draft_on_a_database_that_is_behind_is_refused(
     project: Project, commands: Commands, head_database: Database
 ) -> None:
     developer = Developer(project, commands, head_database)
     developer.succeed("downgrade", "-1")
     SIZE(project)
-    developer.assert_refused(*DRAFT, says=("alembic upgrade head",))
+    developer.assert_refused(*DRAFT)
 
 
 @pytest.mark.slow

@@ -35,7 +35,7 @@ INDEXES = {
     "that includes a column": ('"user_id", postgresql_include=["title"]', "INCLUDE (title)"),
     "of an expression in text()": ('text("lower(title)")', "(lower(title))"),
     "of an expression with a percent sign": ("text(\"(title || '50%')\")", "'50%'::text"),
-    "of an expression with a cast": ('text("(created_at::text)")', None),
+    "of an expression with a cast": ('text("(title::varchar(10))")', "character varying(10)"),
     "descending": ('text("created_at desc")', "(created_at DESC)"),
     "with nulls last": ('text("created_at desc nulls last")', "(created_at DESC NULLS LAST)"),
     "with a predicate": (
@@ -174,9 +174,14 @@ OTHER_INDEXES = [
                 "code: Mapped[str | None] = mapped_column(index=True, comment='C.')",
             ),
         ),
-        checks=(definition_of_index("ix_documents_code", "(code)"),),
+        checks=(
+            Check(
+                "select count(*) from pg_indexes where tablename = 'documents'"
+                " and indexdef like '%(code)'",
+                1,
+            ),
+        ),
         script=CONCURRENTLY,
-        fast=True,
     ),
     Case(
         "unique=True of a new column",
@@ -188,7 +193,6 @@ OTHER_INDEXES = [
         ),
         checks=(definition_of_constraint("documents", "documents_code_key", "UNIQUE (code)"),),
         script=KEY,
-        fast=True,
     ),
     Case(
         "unique=True and index=True of a new column",
@@ -253,7 +257,6 @@ OTHER_INDEXES = [
                 "pdf_documents", '        Index("idx_pdf_documents_user_id", "user_id"),\n', ""
             ),
         ),
-        fast=True,
     ),
     Case(
         "an index of an earlier revision is dropped",
@@ -398,7 +401,6 @@ def new_constraint(
         says=(name if "without" not in label else table,) if expect == EITHER else (),
         checks=(definition_of_constraint(table, name, fragment),) if fragment else (),
         script=script if old else (),
-        fast=old and label in ("a check with a percent sign", "a foreign key"),
     )
 
 
@@ -460,7 +462,6 @@ CHANGED_CONSTRAINTS = [
         (in_model("documents", '("draft", "active"', '("draft", "50%", "active"'),),
         checks=(definition_of_constraint("documents", "documents_status_check", "'50%'"),),
         script=VALIDATED,
-        fast=True,
     ),
     Case(
         "what a foreign key of the first revision does on delete",
@@ -510,7 +511,6 @@ CHANGED_CONSTRAINTS = [
             ),
         ),
         script=VALIDATED,
-        fast=True,
     ),
     Case(
         "a check that rows break is refused by the database, and nothing is half done",
@@ -528,12 +528,6 @@ CHANGED_CONSTRAINTS = [
         REFUSED,
         says=("documents_short_check",),
     ),
-    Case(
-        "an index on a column that is not there",
-        (argument("documents", 'sa.Index("idx_documents_nowhere", "nowhere")'),),
-        REFUSED,
-        says=("nowhere",),
-    ),
 ]
 
 ON_NEW_TABLES = [
@@ -548,7 +542,6 @@ ON_NEW_TABLES = [
             inserted("notes", "slug", "b", "code, slug = 'a', 'b'"),
             definition_of_constraint("notes", "notes_slug_key", "UNIQUE (slug)"),
         ),
-        fast=True,
     ),
     Case(
         "a table that points at itself",
@@ -572,11 +565,11 @@ ON_NEW_TABLES = [
 
 TOGETHER = [
     together(
-        "indexes of every kind on an old table",
+        "indexes of every kind",
         *[case for case in OLD_INDEXES if case.name.partition(" on ")[0][9:] not in VECTOR_INDEXES],
+        *NEW_INDEXES,
         script=CONCURRENTLY,
     ),
-    together("indexes of every kind on a new table", *NEW_INDEXES),
 ]
 
 CASES = [

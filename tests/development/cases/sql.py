@@ -75,7 +75,6 @@ def of_body(number: int, label: str, body: str) -> Case:
             remark(f"{name}()", f"Body: {body}"),
         ),
         checks=(Check(asked, body),),
-        fast=number in (0, 4),
     )
 
 
@@ -147,7 +146,6 @@ def of_arguments(number: int, label: str, arguments: str, types: str, returns: s
             remark(f"{name}({types})"),
             grant(f"{name}({types})"),
         ),
-        fast=number == 0,
     )
 
 
@@ -170,7 +168,6 @@ FUNCTIONS = [
         "a new function with grant and comment",
         FIRST,
         checks=(value(f"{F}(21)", 42),),
-        fast=True,
     ),
     Case(
         "a new function without grant and comment is nobody's",
@@ -189,7 +186,6 @@ FUNCTIONS = [
         "its body",
         function(F, "select n + n", arguments="n integer default 1"),
         checks=(value(f"{F}(21)", 42),),
-        fast=True,
     ),
     changed(
         "the default of an argument",
@@ -203,7 +199,6 @@ FUNCTIONS = [
     changed(
         "the name of an argument",
         function(F, "select number * 2", arguments="number integer default 1"),
-        fast=True,
     ),
     changed(
         "a further argument",
@@ -213,7 +208,6 @@ FUNCTIONS = [
             value(f"{F}(21)", 42),
             value("count(*) from pg_proc where proname = 'twice'", 1),
         ),
-        fast=True,
     ),
     changed(
         "the type of an argument",
@@ -264,7 +258,6 @@ FUNCTIONS = [
         "a function is dropped with its grant and its comment",
         (delete(FILE), drop_statements("comments.sql", F), drop_statements("grants.sql", F)),
         first=FIRST,
-        fast=True,
     ),
     Case(
         "a function whose comment is left behind is not dropped",
@@ -351,7 +344,6 @@ FUNCTIONS = [
             ),
         ),
         checks=(value("count(*) from pg_proc where proname = 'has_permission'", 1),),
-        fast=True,
     ),
     Case(
         "a function that triggers use is changed",
@@ -414,7 +406,6 @@ TRIGGERS = [
                 True,
             ),
         ),
-        fast=True,
     ),
     Case(
         "a new trigger for each statement",
@@ -450,7 +441,6 @@ TRIGGERS = [
         "a trigger is changed",
         (trigger("before update of title, content on public.documents for each row"),),
         first=TITLED,
-        fast=True,
     ),
     Case(
         "a trigger is renamed",
@@ -485,7 +475,6 @@ TRIGGERS = [
         (delete("sql/triggers/workspaces.updated_at.sql"),),
         REFUSED,
         says=("comments.sql:", "zz_mivaa_updated_at"),
-        fast=True,
     ),
 ]
 
@@ -504,7 +493,7 @@ POLICED = (policy(READ), remark_on(f"policy {P} on public.documents"))
 EXPRESSION = f"pg_get_expr(polqual, polrelid) from pg_policy where polname = '{P}'"
 
 POLICIES = [
-    Case("a new policy with comment", POLICED, fast=True),
+    Case("a new policy with comment", POLICED),
     Case(
         "a new policy with a percent sign, a colon and a quote",
         (
@@ -531,7 +520,6 @@ POLICIES = [
         (policy(READ.replace("is not null", "like '50%'")),),
         first=POLICED,
         checks=(value(EXPRESSION, "(title ~~ '50%'::text)"),),
-        fast=True,
     ),
     Case(
         "a policy is for another command",
@@ -575,7 +563,6 @@ POLICIES = [
         (delete("sql/policies/pdf_documents.delete.sql"),),
         REFUSED,
         says=("comments.sql:", "pdf_documents_delete"),
-        fast=True,
     ),
     Case(
         "a policy on a column that is new",
@@ -631,7 +618,6 @@ LISTS = [
             ),
         ),
         checks=(privileges("service_role", "select, update", "migration_tracking"),),
-        fast=True,
     ),
     Case(
         "a privilege on a table is taken away",
@@ -709,7 +695,6 @@ LISTS = [
                 "It's 100 % :so, a\\b, $mivaa$.",
             ),
         ),
-        fast=True,
     ),
     Case(
         "the comment of a trigger is changed",
@@ -756,7 +741,6 @@ LISTS = [
                 "e",
             ),
         ),
-        fast=True,
     ),
     Case(
         "the storage of a column is set no more",
@@ -789,8 +773,8 @@ LISTS = [
 ]
 
 
-def broken(name: str, *edits: Edit, says: str, fast: bool = False) -> Case:
-    return Case(f"a file is refused by its name: {name}", edits, REFUSED, says=(says,), fast=fast)
+def broken(name: str, *edits: Edit, says: str) -> Case:
+    return Case(f"a file is refused by its name: {name}", edits, REFUSED, says=(says,))
 
 
 BROKEN = [
@@ -800,7 +784,6 @@ BROKEN = [
             f"functions/{F}.sql", f"create function {F}() retruns integer language sql as $$;"
         ),
         says=f"{F}.sql",
-        fast=True,
     ),
     broken(
         "a function whose body has an error",
@@ -873,11 +856,6 @@ BROKEN = [
         "a statement in storage.sql with an error of syntax",
         append("storage.sql", "alter table public.documents st (fillfactor = 90);\n"),
         says="storage.sql:",
-    ),
-    broken(
-        "a model with an error of syntax",
-        column("documents", "size: Mapped[int = mapped_column()"),
-        says="document.py",
     ),
 ]
 
