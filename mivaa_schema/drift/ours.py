@@ -143,7 +143,7 @@ def scope_of(revision: str, ledger: Ledger) -> dict[CatalogObject, tuple[Propert
             names = set(properties) - {"validated"} if is_recorded else set()
         elif item.kind == "trigger" or ("rules", table) in ledger:
             names = set(properties)
-        if names:
+        if names or item.kind == "table":
             is_required = item.kind != "column" or is_recorded
             scope[item] = {name: properties[name] for name in names}, is_required
     return scope

@@ -307,7 +307,7 @@ class _Script:
                 lines.append(f"drop index concurrently {item.name};")
             definition = str(self.expected[item]["definition"])
             lines.append(f"{definition.replace(' INDEX ', ' INDEX CONCURRENTLY ', 1)};")
-        return lines
+        return _patient(lines)
 
     def _constraints(self) -> list[str]:
         lines = []
@@ -317,9 +317,13 @@ class _Script:
             if item in self.made and wanted["type"] in ("p", "u"):
                 schema = item.table.partition(".")[0]
                 kind, _, keys = str(wanted["definition"]).partition(" (")
+                lines += _patient(
+                    [
+                        f"drop index concurrently if exists {schema}.{item.name};",
+                        f"create unique index concurrently {item.name} on {item.table} ({keys};",
+                    ]
+                )
                 lines += [
-                    f"drop index concurrently if exists {schema}.{item.name};",
-                    f"create unique index concurrently {item.name} on {item.table} ({keys};",
                     f"{table} add constraint {item.name} {kind} using index {item.name};",
                 ]
             else:
@@ -344,6 +348,11 @@ class _Script:
                     f"{table} drop constraint mivaa_not_null;",
                 ]
         return lines
+
+
+def _patient(lines: list[str]) -> list[str]:
+    """A concurrent build stops nobody, and has to wait for every transaction that is open."""
+    return ["set lock_timeout = 0;", *lines, "set lock_timeout = '5s';"] if lines else []
 
 
 def _role(grantee: str) -> str:

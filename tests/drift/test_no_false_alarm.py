@@ -117,6 +117,7 @@ def test_what_somebody_has_added_is_no_drift(
 
 
 ADOPTED = {
+    "drop table public.workspace_members cascade": "table public.workspace_members: missing",
     "alter table public.documents disable row level security": (
         "table public.documents: row-level security is off, expected on"
     ),

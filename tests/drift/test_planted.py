@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from history.test_round_trips import assert_same
 
-from fixtures.clusters import both_majors
+from fixtures.clusters import SUPERUSER, both_majors
 from fixtures.databases import Database
 from fixtures.drift import catalog_of, found, psql, script
 from fixtures.existing_platform import run
@@ -396,3 +396,13 @@ def test_a_change_behind_the_revisions_is_named_and_repaired(
     assert differences(before, catalog_of(world_database)) == []
     if one.keeps_order:
         assert_same(dump, world_database.dump(), "the repair")
+
+
+def test_a_missing_extension_comes_back_before_what_needs_it(world_database: Database) -> None:
+    run(world_database, "drop extension vector cascade", superuser=True)
+    lines = found(world_database)
+    assert lines[0] == "extension vector: missing"
+    assert "column public.documents.embedding_v2: missing" in lines
+    # It takes a superuser to create it here.
+    psql(world_database, script(world_database), SUPERUSER)
+    assert found(world_database) == []
