@@ -36,6 +36,9 @@ def create_ledger() -> list[str]:
         CREATE_LEDGER,
         *(f"comment on {target} is {literal(text)}" for target, text in COMMENTS.items()),
         "alter table mivaa.ledger enable row level security",
+        # Who may read it is a matter of privileges alone: whoever looks for drift has to.
+        "create policy ledger_select on mivaa.ledger for select using (true)",
+        "comment on policy ledger_select on mivaa.ledger is 'Whoever is granted SELECT.'",
         f"revoke all on mivaa.ledger from {EVERY_API_GRANTEE}",
     ]
 

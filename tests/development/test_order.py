@@ -211,14 +211,15 @@ def test_neither_check_nor_a_draft_waits_for_users_or_lets_them_wait(
         assert "size" in done.out + done.err, str(done)
 
 
-def test_neither_check_nor_a_draft_does_ddl_in_the_database(developer: Developer) -> None:
+def test_a_draft_makes_nothing_but_temporary_objects_in_the_database(developer: Developer) -> None:
     with developer.database.superuser() as connection:
         connection.exec_driver_sql(
-            "create schema watch; create table watch.seen (tag text); grant all on schema watch"
-            " to public; grant all on watch.seen to public;"
+            "create schema watch; grant all on schema watch to public;"
             "create function watch.refuse() returns event_trigger language plpgsql as"
-            " $$ begin raise exception 'DDL: %', tg_tag; end $$;"
-            "create event trigger refuse_ddl on ddl_command_start execute function watch.refuse()",
+            " $$ begin if exists (select from pg_event_trigger_ddl_commands()"
+            "   where schema_name is distinct from 'pg_temp')"
+            " then raise exception 'DDL: %', tg_tag; end if; end $$;"
+            "create event trigger refuse_ddl on ddl_command_end execute function watch.refuse()",
             execution_options={"no_parameters": True},
         )
     try:
