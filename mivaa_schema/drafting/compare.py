@@ -1,28 +1,23 @@
-"""What differs between the current definitions and the history, on Alembic's own comparison."""
+"""What differs between the current definitions and the history, as a plugin of Alembic."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from alembic.autogenerate import renderers
-from alembic.autogenerate.rewriter import Rewriter
-from alembic.operations import MigrateOperation, ops
+from alembic.operations import MigrateOperation
 from alembic.runtime.plugins import Plugin
-from alembic.util import DispatchPriority, PriorityDispatchResult
-from sqlalchemy.exc import SAWarning
+from alembic.util import PriorityDispatchResult
 
 from mivaa_schema import history
 from mivaa_schema.drafting import current
 from mivaa_schema.history import Key, SchemaObject
-from mivaa_schema.models import Base
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations.ops import UpgradeOps
-    from sqlalchemy import MetaData
 
 NAME = "mivaa_schema"
 
@@ -102,9 +97,9 @@ def differences(
     return found
 
 
-def undrafted(metadata: MetaData = Base.metadata) -> dict[Key, Difference]:
+def undrafted() -> dict[Key, Difference]:
     """What the models and SQL files say and no revision does."""
-    return differences(history.objects(), current.objects(metadata))
+    return differences(history.objects(), current.objects())
 
 
 def _is_compared(item: SchemaObject) -> bool:
@@ -120,104 +115,19 @@ def _content(item: SchemaObject) -> Any:
     return {name: value for name, value in item.items() if name not in _IGNORED}
 
 
-def complete(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
-    """Keep what Alembic has found that is a change of ours, and add what it cannot see.
+def compare(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
+    """What Alembic calls for ``check`` and ``revision --autogenerate``.
 
-    Alembic compares the models with the database. What differs there although the models are as
-    the history has them is drift, or the way of an adopted platform, and no revision; it is left to
-    ``mivaa-schema drift``. Conditions of checks, operator classes, parameters of indexes, and all
-    of the SQL files, Alembic does not look at.
+    The models and SQL files are compared with the manifests of the revisions, and not with the
+    database: what differs there is drift, or the way of an adopted platform, and no revision. So
+    nothing of the database is looked at or waited for, everything that a definition holds is seen,
+    and a database with foreign objects changes no draft.
     """
-    metadata = context.metadata
-    found = undrafted(metadata) if metadata is Base.metadata else undrafted()
-    seen = [op for op in _flat(upgrade_ops.ops) if key_of(op) in found]
-    missed = found.keys() - {key_of(op) for op in seen}
-    upgrade_ops.ops = [*seen, *(found[key] for key in found if key in missed)]
-    context.migration_context.opts["mivaa_differences"] = found
+    upgrade_ops.ops.extend(undrafted().values())
     return PriorityDispatchResult.CONTINUE
 
 
-def quiet(*_: Any) -> PriorityDispatchResult:
-    """An adopted platform may have types that SQLAlchemy does not know; they are not ours."""
-    warnings.filterwarnings("ignore", "Did not recognize type", SAWarning)
-    return PriorityDispatchResult.CONTINUE
-
-
-_plugin = Plugin(NAME)
-_plugin.add_autogenerate_comparator(quiet, "autogenerate", priority=DispatchPriority.FIRST)
-_plugin.add_autogenerate_comparator(complete, "autogenerate", priority=DispatchPriority.LAST)
-
-
-def include_name(name: str | None, kind: str, _: Any) -> bool:
-    """Whether Alembic reads an object of the database: our tables, and what lies on them."""
-    if kind != "table":
-        return True
-    names = {o["name"] for o in (*history.objects("table"), *_current_tables())}
-    return f"public.{name}" in names
-
-
-def include_object(item: Any, _: str | None, kind: str, is_reflected: bool, __: Any) -> bool:
-    """Whether Alembic compares an object of the models: the platform's tables are not ours."""
-    return not (kind == "table" and not is_reflected and item.schema == "auth")
-
-
-def _current_tables() -> Iterator[Mapping[str, str]]:
-    for table in current.tables(Base.metadata):
-        yield {"name": current.name_of(table)}
-
-
-def _flat(found: Iterable[MigrateOperation]) -> Iterator[MigrateOperation]:
-    for op in found:
-        if isinstance(op, ops.ModifyTableOps):
-            yield from _flat(op.ops)
-        else:
-            yield op
-
-
-def key_of(op: Any) -> Key:
-    """The key of the object that one of Alembic's operations is about."""
-    if isinstance(op, Difference):
-        return op.key
-    if isinstance(op, ops.CreateForeignKeyOp):
-        table = f"{op.kw.get('source_schema') or 'public'}.{op.source_table}"
-        return "foreign_key", table, str(op.constraint_name)
-    table = f"{op.schema or 'public'}.{op.table_name}"
-    if isinstance(op, (ops.CreateTableOp, ops.DropTableOp, ops.CreateTableCommentOp)):
-        return "table", "", table
-    if isinstance(op, (ops.CreateIndexOp, ops.DropIndexOp)):
-        return "index", table, f"{op.schema or 'public'}.{op.index_name}"
-    if isinstance(op, ops.AddColumnOp):
-        return "column", table, str(op.column.name)
-    if isinstance(op, (ops.DropColumnOp, ops.AlterColumnOp)):
-        return "column", table, str(op.column_name)
-    if isinstance(op, ops.AddConstraintOp):
-        kind = "unique" if isinstance(op, ops.CreateUniqueConstraintOp) else "check"
-    else:
-        kind = {"foreignkey": "foreign_key"}.get(op.constraint_type, op.constraint_type)
-    return kind, table, str(op.constraint_name)
-
-
-rewriter = Rewriter()
-"""Maps Alembic's operations to ours: each becomes the difference that it is about, once."""
-
-
-@rewriter.rewrites(ops.CreateTableOp)
-@rewriter.rewrites(ops.DropTableOp)
-@rewriter.rewrites(ops.CreateTableCommentOp)
-@rewriter.rewrites(ops.AddColumnOp)
-@rewriter.rewrites(ops.DropColumnOp)
-@rewriter.rewrites(ops.AlterColumnOp)
-@rewriter.rewrites(ops.CreateIndexOp)
-@rewriter.rewrites(ops.DropIndexOp)
-@rewriter.rewrites(ops.CreateForeignKeyOp)
-@rewriter.rewrites(ops.CreateUniqueConstraintOp)
-@rewriter.rewrites(ops.CreateCheckConstraintOp)
-@rewriter.rewrites(ops.DropConstraintOp)
-def to_difference(context: Any, _: Any, op: Any) -> list[MigrateOperation]:
-    """The difference behind an operation of Alembic; nothing if another has brought it already."""
-    waiting = context.opts.setdefault("mivaa_waiting", dict(context.opts["mivaa_differences"]))
-    found = waiting.pop(key_of(op), None)
-    return [found] if found else []
+Plugin(NAME).add_autogenerate_comparator(compare, "autogenerate")
 
 
 @renderers.dispatch_for(Difference)

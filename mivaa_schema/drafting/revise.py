@@ -41,21 +41,14 @@ def options(settings: Settings) -> dict[str, Any]:
     """What env.py tells Alembic, so that it compares and drafts as described here."""
     return {
         "target_metadata": Base.metadata,
-        "autogenerate_plugins": ["alembic.autogenerate.*", compare.NAME],
-        "include_name": compare.include_name,
-        "include_object": compare.include_object,
-        # Seen by our own comparison; Alembic would execute the defaults.
-        "compare_server_default": False,
+        "autogenerate_plugins": [compare.NAME],
         "process_revision_directives": draft_revision,
         "mivaa_allow": settings.allow,
     }
 
 
-def draft_revision(
-    context: MigrationContext, revision: Any, directives: list[MigrationScript]
-) -> None:
+def draft_revision(context: MigrationContext, _: Any, directives: list[MigrationScript]) -> None:
     """Give a new revision the next number, and draft both halves."""
-    compare.rewriter(context, revision, directives)
     (directive,) = directives
     revisions = context.opts.get("revision_context")
     if revisions is None or "message" not in revisions.command_args or _is_check(context):
@@ -216,4 +209,12 @@ def incomplete(draft: Draft, manifest: dict[str, list[SchemaObject]]) -> list[st
     if not draft.found:
         return []
     remaining = compare.undrafted()
-    return sorted(" ".join(d.to_diff_tuple()) for d in remaining.values())
+    return sorted(
+        f"{describe(d.either)} ({_differing(d.before or {}, d.after or {})})"
+        for d in remaining.values()
+    )
+
+
+def _differing(before: SchemaObject, after: SchemaObject) -> str:
+    names = sorted({n for n in {*before, *after} if before.get(n) != after.get(n)})
+    return ", ".join(f"{n}: {before.get(n)!r}, not {after.get(n)!r}" for n in names[:3])
