@@ -14,7 +14,7 @@ from alembic.util import CommandError
 from sqlalchemy import exc, text
 
 from mivaa_schema import database, migrations, preflight
-from mivaa_schema.errors import MivaaError
+from mivaa_schema.errors import MivaaError, NotUpgraded
 from mivaa_schema.migrations import RevisionFailed, waits
 from mivaa_schema.operations.tracking import MIGRATION
 from mivaa_schema.operations.transactions import REVISION
@@ -120,6 +120,8 @@ def run(connection: Connection, settings: Settings, name: str) -> None:
     interrupted = _check_revisions(connection, script, tolerant=name != COMPARISON)
     if name == COMPARISON:
         migrations.refuse_interrupted(interrupted)
+        if not migrations.recorded_revisions(connection):
+            raise NotUpgraded(head=script.get_current_head())
         migrations.prepare_session(connection, migrations.timeouts(settings))
     context.run_migrations()
 
@@ -267,7 +269,7 @@ def _records(connection: Connection, script: ScriptDirectory, name: str) -> Iter
     connection.commit()
     try:
         yield
-    except (MivaaError, KeyboardInterrupt) as failure:
+    except (Exception, KeyboardInterrupt) as failure:
         with contextlib.suppress(exc.SQLAlchemyError):
             connection.rollback()
             if name == "upgrade" and isinstance(failure, RevisionFailed):
