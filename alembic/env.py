@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from logging.config import fileConfig
 from typing import Any
@@ -50,6 +51,10 @@ def run_migrations_online(settings: Settings, name: str) -> None:
             **runner.OPTIONS,
         )
         runner.run(connection, settings, name)
+        if name == runner.COMPARISON:
+            from mivaa_schema.drafting import revise
+
+            revise.refuse_drift(context.get_context())
 
 
 def run() -> None:
@@ -69,6 +74,9 @@ def run() -> None:
 # An application that calls Alembic has configured its logging itself.
 if config.config_file_name is not None and hasattr(config.cmd_opts, "cmd"):
     fileConfig(config.config_file_name, disable_existing_loggers=False)
+    if context.is_offline_mode():
+        # What is printed goes to a file then, and an error must be seen.
+        logging.getLogger("alembic.util.messaging").setLevel(logging.ERROR)
 
 try:
     run()

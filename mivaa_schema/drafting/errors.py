@@ -43,6 +43,13 @@ class LooksLikeRename(MivaaError):
     """
 
 
+class DriftFound(MivaaError):
+    """The database is not as the revisions made it; differences: {count}.
+      {differences}
+    `mivaa-schema drift --sql` prints the SQL that repairs them. Nothing was changed.
+    """
+
+
 class DraftIncomplete(MivaaError):
     """The draft does not say what the models and SQL files say about {items}, so it was removed.
     Write the revision by hand: `alembic revision -m "..."` gives it its form.

@@ -14,13 +14,14 @@ from alembic.script import write_hooks
 from alembic.util import CommandError
 from sqlalchemy import exc
 
-from mivaa_schema import history
+from mivaa_schema import drift, history
 from mivaa_schema.drafting import compare, current, freeze
 from mivaa_schema.drafting.compare import Difference, describe
 from mivaa_schema.drafting.draft import Draft
 from mivaa_schema.drafting.errors import (
     DraftIncomplete,
     DraftRefused,
+    DriftFound,
     SqlFileRefused,
 )
 from mivaa_schema.migrations import describe as describe_error
@@ -71,6 +72,25 @@ def draft_revision(context: MigrationContext, _: Any, directives: list[Migration
         try_out(context.connection, found)
     context.opts["template_args"]["draft"] = draft
     write_hooks.register(compare.NAME)(lambda path, _: complete(Path(path), draft))
+
+
+def refuse_drift(context: MigrationContext) -> None:
+    """Let ``alembic check`` fail where the database is not as the revisions made it.
+
+    Where there is something to draft, Alembic says that first.
+
+    Raises:
+        DriftFound: With every difference.
+    """
+    revisions = context.opts["revision_context"]
+    if not _is_check(context) or any(
+        ops.ops for ops in revisions.generated_revisions[-1].upgrade_ops_list
+    ):
+        return
+    assert context.connection is not None  # noqa: S101 - a check is online
+    context.connection.rollback()
+    if found := drift.find(context.connection):
+        raise DriftFound(count=len(found), differences="\n  ".join(map(str, found)))
 
 
 def _is_check(context: MigrationContext) -> bool:

@@ -286,7 +286,7 @@ def _records(connection: Connection, script: ScriptDirectory, name: str) -> Iter
     connection.commit()
     try:
         yield
-    except (MivaaError, KeyboardInterrupt) as failure:
+    except (Exception, KeyboardInterrupt) as failure:
         with contextlib.suppress(exc.SQLAlchemyError):
             connection.rollback()
             if name == "upgrade" and isinstance(failure, RevisionFailed):

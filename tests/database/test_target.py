@@ -225,14 +225,15 @@ def alembic_process(url: str, *words: str) -> subprocess.Popen[str]:
         [sys.executable, "-m", "alembic", "-x", f"url={url}", *words],
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if not name.startswith("MIVAA_")},
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
     )
 
 
 def end_of(run: subprocess.Popen[str]) -> tuple[int, str]:
     """Exit code and what was printed."""
-    _, printed = run.communicate()
+    printed, _ = run.communicate()
     return run.returncode, printed
 
 

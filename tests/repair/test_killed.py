@@ -18,8 +18,7 @@ from repair.bad_rows import row
 from fixtures.databases import Database
 from fixtures.existing_platform import run, scalar
 from mivaa_schema import repair
-from mivaa_schema.errors import UpgradeRunning
-from mivaa_schema.migrations import UPGRADE_LOCK
+from mivaa_schema.migrations import UPGRADE_LOCK, UpgradeRunning
 from mivaa_schema.repair import Options
 from mivaa_schema.repair.errors import RepairLockTimeout
 from mivaa_schema.settings import Settings
