@@ -20,7 +20,7 @@ from sqlalchemy.schema import CreateIndex
 
 import mivaa_schema
 from mivaa_schema.models import Base
-from mivaa_schema.operations.frozen import KINDS, Entity, read_entity, statements
+from mivaa_schema.operations.entities import Entity, sql_files, statements
 
 DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 SQL = Path(mivaa_schema.__file__).parent / "sql"
@@ -62,9 +62,8 @@ def page() -> str:
 
 def read_entities() -> Iterator[Entity]:
     """Every function, trigger and policy of the SQL tree."""
-    for kind in KINDS:
-        for path in sorted((SQL / kind).glob("*.sql")):
-            yield read_entity(path)
+    for file in sql_files(SQL):
+        yield file.entity
 
 
 # The diagram
@@ -279,7 +278,7 @@ def identity(function: PGFunction) -> str:
 def comments_of(kind: str) -> dict[str, str]:
     """Comments by the identity of what they are about."""
     found = {}
-    for statement in statements((SQL / "comments.sql").read_text(encoding="utf-8")):
+    for _, statement in statements((SQL / "comments.sql").read_text(encoding="utf-8")):
         match = re.fullmatch(rf"comment on {kind} (.*?)\s+is\s+'(.*)'", statement, re.S)
         if match:
             found[one_line(match[1])] = match[2].replace("''", "'")
@@ -295,7 +294,7 @@ def listed(name: str) -> list[str]:
     """The statements of a list, each on one line."""
     path = SQL / name
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    return [one_line(statement) for statement in statements(text)]
+    return [one_line(statement) for _, statement in statements(text)]
 
 
 def privileges(target: str) -> list[str]:

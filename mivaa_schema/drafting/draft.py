@@ -448,9 +448,9 @@ def render_item(kind: str, item: Any, context: AutogenContext) -> str | bool:
         return f"sa.text({_escaped(item.arg)!r})"
     if kind == "type" and isinstance(item, TypeEngine):
         # SQLAlchemy's own decorated types, such as Interval, are rendered by Alembic.
-        is_own = not type(item).__module__.startswith("sqlalchemy.")
-        is_decorated = isinstance(item, TypeDecorator) and is_own
-        bare = item.load_dialect_impl(DIALECT) if is_decorated else item
+        bare = item
+        if isinstance(item, TypeDecorator) and not type(item).__module__.startswith("sqlalchemy."):
+            bare = item.load_dialect_impl(DIALECT)
         if type(bare).__module__.startswith("pgvector."):
             name = type(bare).__name__
             context.imports.add(f"from pgvector.sqlalchemy import {name}")

@@ -32,7 +32,7 @@ class LedgerNotReadable(MivaaError):
     """Role `{role}` cannot read {tables}. To find drift it needs
       grant usage on schema mivaa to {role};
       grant select on mivaa.ledger, mivaa.alembic_version to {role};
-    {policies}Run that as the owner of the tables, or use another role.
+    Run that as the owner of the tables, or use another role.
     """
 
 
@@ -51,18 +51,9 @@ def read_state(connection: Connection) -> tuple[str, Ledger]:
         raise NothingToCompare
     if "ledger" not in state["tables"]:
         raise LedgerMissing
-    if state["closed"] or state["hidden"]:
-        # Row-level security without a policy shows no row, and says nothing.
-        policies = "".join(
-            f"  create policy {name}_read on mivaa.{name} for select to {state['role']}"
-            " using (true);\n"
-            for name in state["hidden"] or ()
-        )
-        raise LedgerNotReadable(
-            role=state["role"],
-            tables=" and ".join(f"mivaa.{n}" for n in state["closed"] or state["hidden"]),
-            policies=policies,
-        )
+    if state["closed"]:
+        tables = " and ".join(f"mivaa.{name}" for name in state["closed"])
+        raise LedgerNotReadable(role=state["role"], tables=tables)
     versions = connection.exec_driver_sql("select version_num from mivaa.alembic_version")
     revisions = versions.scalars().all()
     if not revisions:
@@ -158,12 +149,7 @@ def options_of(options: str | None) -> dict[str, str]:
 _STATE = """
 select quote_ident(current_user) as role, array_agg(c.relname::text) as tables,
   array_agg(c.relname::text) filter (where not has_schema_privilege(n.oid, 'usage')
-    or not has_table_privilege(c.oid, 'select')) as closed,
-  array_agg(c.relname::text) filter (where row_security_active(c.oid) and not exists (
-    select from pg_catalog.pg_policy p where p.polrelid = c.oid and p.polpermissive
-      and p.polcmd in ('r', '*') and (select bool_or(case r when 0 then true
-        else pg_has_role(r, 'usage') end) from unnest(p.polroles) r)
-  )) as hidden
+    or not has_table_privilege(c.oid, 'select')) as closed
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where n.nspname = 'mivaa' and c.relname in ('ledger', 'alembic_version')
 """

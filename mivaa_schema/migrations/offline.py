@@ -64,7 +64,7 @@ def run_script(settings: Settings, name: str) -> None:
         _print(*check_platform())
     _print(*migrations.session_settings(migrations.timeouts(settings)))
     if not start:
-        _print(*preflight.offline(lock_members=settings.lock_members))
+        _print(preflight.offline(lock_members=settings.lock_members))
         _print(*migrations.make_private_schema())
     context.run_migrations()
     if not goal:

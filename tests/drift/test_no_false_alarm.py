@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from history.test_round_trips import REVISIONS
 from repair.bad_rows import WITHOUT_RULES, BadRows
-from repair.test_constraints import apply, mend_rows
+from repair.test_constraints import apply, repair_rows
 
 from fixtures.clusters import both_majors
 from fixtures.databases import Database, Templates
@@ -66,7 +66,7 @@ def test_bad_rows_and_their_repair_are_no_drift(
     BadRows().plant(existing_database)
     existing_database.upgrade()
     assert found(existing_database) == []
-    mend_rows(existing_database)
+    repair_rows(existing_database)
     assert found(existing_database) == []
     apply(existing_database, "constraints")
     assert found(existing_database) == []

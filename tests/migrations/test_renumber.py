@@ -73,6 +73,7 @@ def test_two_heads_are_named_by_their_files(
     assert f"mivaa-schema renumber {second}_pears.py" in said
 
 
+@pytest.mark.usefixtures("embedded")
 def test_renumbered_revision_comes_last(branches: Branches, head_database: Database) -> None:
     branches.add("0013", "apples", "0012")
     branches.add("0013", "pears", "0012")

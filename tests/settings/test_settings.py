@@ -25,7 +25,7 @@ def test_environment_beats_the_defaults():
         "MIVAA_UPGRADE_WAIT": "0",
         "MIVAA_BUILD_TIMEOUT": "60",
         "MIVAA_LOCK_MEMBERS": "yes",
-        "MIVAA_ENTITIES": "skip",
+        "MIVAA_ALLOW": "lock",
     }
     assert Settings.resolve({}, environ) == Settings(
         url="postgres://here/db",
@@ -35,7 +35,7 @@ def test_environment_beats_the_defaults():
         upgrade_wait=0,
         build_timeout=60,
         lock_members=True,
-        entities="skip",
+        allow=frozenset({"lock"}),
     )
 
 
@@ -76,7 +76,7 @@ def test_unknown_x_lists_the_known_ones():
         ("upgrade_wait", ""),
         ("build_timeout", "-1"),
         ("lock_members", "maybe"),
-        ("entities", "some"),
+        ("allow", "some"),
         ("home", ""),
         ("url", ""),
     ],
