@@ -4,7 +4,7 @@ comment on function mivaa.lock_tables(text, text[]) is
 comment on function public.mark_migration_complete(text, text, text) is
   'Records that a phase of a migration is complete; for the owner of the tables.';
 comment on function public.rollback_migration_phase(text, text) is
-  'Takes a completed phase back as alembic downgrade would; for the owner of the tables.';
+  'Rolls a completed phase back as alembic downgrade would; for the owner of the tables.';
 comment on function mivaa.json_setting(text) is
   'A setting of the request as JSON; null where absent or no JSON.';
 comment on function mivaa.uuid_or_null(text) is 'The UUID that a text holds, or null.';

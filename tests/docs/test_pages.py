@@ -1,4 +1,4 @@
-"""Everything that README.md and docs/guide.md show is run, in order, as a reader would."""
+"""Everything that README.md, the guide and the page for developers show is run, in order, as a reader would."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.pages import ROOT, RUNNABLE, blocks_of, outcome, reader
 
-PAGES = ("README.md", "docs/guide.md")
+PAGES = ("README.md", "docs/guide.md", "docs/changing-the-schema.md")
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,4 +1,4 @@
 comment on function public.mark_migration_complete(text, text, text) is
   'Records that a phase of a migration is complete; for the owner of the tables.';
 comment on function public.rollback_migration_phase(text, text) is
-  'Takes a completed phase back as alembic downgrade would; for the owner of the tables.';
+  'Rolls a completed phase back as alembic downgrade would; for the owner of the tables.';

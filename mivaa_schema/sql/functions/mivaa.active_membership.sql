@@ -11,7 +11,7 @@ as $function$
 -- the claims workspace_id of the token, of app_metadata and of user_metadata; it counts only if
 -- the user is an active member. With no choice present, it is the user's only active membership.
 -- A definer, because members must not need to read the table that decides what they may read.
--- Every statement of every user comes through here, several times: the claims are read once, and
+-- Every statement of every user calls this, several times: the claims are read once, and
 -- the user is read from them here as mivaa.user_id() does it.
 declare
   v_claims constant jsonb := mivaa.json_setting('request.jwt.claims');

@@ -4,7 +4,7 @@ language plpgsql
 security invoker
 set search_path = pg_catalog, pg_temp
 as $function$
--- Takes back what the trigger before it did to updated_at, where a statement wrote embeddings and
+-- Undoes what the trigger before it did to updated_at, where a statement wrote embeddings and
 -- nothing else: that is no edit. Runs only for statements that name a column of embeddings, so
 -- that others do not pay for the comparison. Rows are compared by their bytes (*=), which works
 -- for columns of every type.

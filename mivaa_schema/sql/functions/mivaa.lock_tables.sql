@@ -6,13 +6,13 @@ parallel unsafe
 security invoker
 set search_path = pg_catalog, pg_temp
 as $function$
--- Locks tables for a change so that nobody waits long. First, with patience, in a mode that stops
--- no reader and no writer, and to which autovacuum gives way (after deadlock_timeout). Then in the
--- mode that is asked for: all tables within lock_timeout, since whoever comes meanwhile queues
--- behind them. If that is too short, all are let go, for whoever holds one and waits for another,
--- and taken anew after a moment; so it is never a user's statement that a deadlock ends. What is
--- left of the last lock_timeout bounds the waits of the change. A table that is not there is
--- passed over.
+-- Locks tables for a change so that nobody waits long. The first mode stops no reader and no
+-- writer, and autovacuum cancels itself for it (after deadlock_timeout), so it may be waited for.
+-- Then comes the mode that is asked for: all tables within lock_timeout, since users queue behind
+-- the first of them. If that is too short, all locks are released, for a user who holds one table
+-- and waits for another, and asked for again after a pause; so a deadlock never ends a user's
+-- statement. What is left of the last lock_timeout bounds the waits of the change. A table that
+-- does not exist is skipped.
 declare
   v_timeout constant interval := coalesce(
     nullif(current_setting('lock_timeout')::interval, '0'), interval '100 ms'

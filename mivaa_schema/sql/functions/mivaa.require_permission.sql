@@ -7,8 +7,8 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $function$
 -- The workspace of this request, or an error unless the user may do this there. For functions
--- that work with the rights of their owner, and so must not ask whether the caller bypasses
--- row-level security: they would be told of the owner.
+-- that run with the rights of their owner: in those, row_security_active() answers for the owner
+-- and not for the caller.
 declare
   v_workspace constant uuid := mivaa.get_workspace_id();
 begin

@@ -7,8 +7,8 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $function$
 -- The workspace that a function works on, or an error that says what to do. For users it is the
--- workspace of the request; an argument can only confirm it, and whether another one exists is
--- not told. Roles that bypass row-level security see all, so they must name one.
+-- workspace of the request: they may pass its id, and any other id is refused, whether or not there
+-- is such a workspace. Roles that bypass row-level security see all, so they must name one.
 declare
   v_workspace uuid;
 begin

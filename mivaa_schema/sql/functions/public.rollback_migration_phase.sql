@@ -7,7 +7,7 @@ security invoker
 set search_path = pg_catalog, extensions, public, pg_temp
 set lock_timeout = '100ms'
 as $function$
--- Takes a completed phase back: executes the downgrades that the chain recorded for it. Leaves
+-- Rolls a completed phase back: executes the downgrades that the chain recorded for it. Leaves
 -- the schema, and the revision that Alembic reads, as "alembic downgrade" would. For the owner of
 -- the tables alone. Refuses while an upgrade runs and while a later phase is still in place.
 declare
@@ -47,7 +47,7 @@ begin
   if v_phase.rollback_sql is null then
     raise exception 'phase % has no rollback SQL', quote_literal(phase_param)
       using errcode = 'object_not_in_prerequisite_state',
-            hint = 'Take it back with "alembic downgrade".';
+            hint = 'Revert it with "alembic downgrade".';
   end if;
   select string_agg(t.phase, ', ' order by t.started_at desc) into v_later
   from public.migration_tracking t
@@ -58,7 +58,7 @@ begin
     raise exception 'phase % cannot go before: %', quote_literal(phase_param), v_later
       using errcode = 'object_not_in_prerequisite_state',
             hint = 'Roll those back first, in the order given; one that is not completed is '
-              'taken back by "alembic downgrade".';
+              'reverted by "alembic downgrade".';
   end if;
   select v.version_num into v_before from mivaa.alembic_version v;
   execute v_phase.rollback_sql;

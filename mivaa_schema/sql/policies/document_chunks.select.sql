@@ -1,3 +1,4 @@
 create policy document_chunks_select on public.document_chunks as restrictive for select to authenticated
--- An equality of values is tested once a statement, a bare condition once a row.
+-- The comparison with 1 becomes a One-Time Filter, which is tested before the first row and not for
+-- each row: tests/sql/policies/test_plans.py.
 using ((select mivaa.has_permission('read'))::integer = 1);

@@ -216,7 +216,7 @@ def test_a_phase_without_rollback_sql_is_left_to_alembic(at_policies: Database) 
         connection.exec_driver_sql("select public.mark_migration_complete('mine', 'only')")
         refusal = refusal_of(connection, "only", "mine")
     assert refusal.message == "phase 'only' has no rollback SQL"
-    assert refusal.hint == 'Take it back with "alembic downgrade".'
+    assert refusal.hint == 'Revert it with "alembic downgrade".'
 
 
 def test_a_table_that_somebody_holds_is_not_waited_for_long(at_policies: Database) -> None:
