@@ -41,8 +41,8 @@ HEAD = """\
 
 Tables, columns, keys, indexes, triggers, policies and functions after `alembic upgrade head`.
 
-This page is generated from `mivaa_schema/models` and `mivaa_schema/sql` by `docs/generate.py`; edit
-those, not this. On an adopted platform, columns and keys that were there before stay as they were.
+`python docs/generate.py` writes this page from `mivaa_schema/models` and `mivaa_schema/sql`: edit
+those. On an adopted platform, columns and keys that were there before stay as they were.
 """
 
 
@@ -217,18 +217,23 @@ def kind_of(policy: PGPolicy) -> str:
 
 def functions_section(functions: list[PGFunction]) -> str:
     """The functions that applications call, then the helpers."""
-    comments = comments_of("function")
+    comments = {name.partition("(")[0]: text for name, text in comments_of("function").items()}
     parts = ["## Functions\n"]
     for schema, title in (("public", "For applications"), ("mivaa", "Helpers")):
         parts += [f"### {title}: schema {schema}\n"]
         for function in functions:
             if function.schema != schema:
                 continue
+            name = f"{schema}.{function.signature.partition('(')[0]}"
+            if name not in comments:
+                message = f"function {name} has no comment: say in comments.sql what it does"
+                raise click.ClickException(message)
+            signature = one_line(function.signature)
             parts += [
-                f"#### {schema}.{function.signature.partition('(')[0]}\n",
-                f"```text\n{schema}.{one_line(function.signature)}",
+                f"#### {name}\n",
+                f"```text\n{schema}.{signature}",
                 f"{returns(function)}\n```\n",
-                f"{comments.get(identity(function), 'No comment.')} {properties(function)}\n",
+                f"{comments[name]} {properties(function)}\n",
             ]
     return "\n".join(parts)
 
@@ -251,7 +256,7 @@ def properties(function: PGFunction) -> str:
     rights = "its owner" if "security definer" in head else "its caller"
     name = f"{function.schema}.{function.signature.partition('(')[0]}"
     granted = [g for g in grants() if re.search(rf"\bfunction {re.escape(name)}\(", g)]
-    # A grant to a role that a platform may lack stands in a block, and ends with a semicolon there.
+    # A grant to a role that a platform may lack is inside of a DO block, ended by a semicolon.
     callers = (
         granted[0].rpartition(" to ")[2].partition(";")[0] if granted else "nobody but the owner"
     )
@@ -260,23 +265,11 @@ def properties(function: PGFunction) -> str:
     return f"{volatility.capitalize()}, with the rights of {rights}; called by {callers}."
 
 
-def identity(function: PGFunction) -> str:
-    """Name and argument types, as a comment names it."""
-    name, _, arguments = function.signature.partition("(")
-    types = []
-    for argument in filter(
-        None, map(str.strip, re.split(r",(?![^(]*\))", arguments.rstrip(") \n")))
-    ):
-        bare = re.sub(r"\s+default\s.*", "", argument, flags=re.I | re.S)
-        types.append(re.sub(r"\(\d+\)", "", bare.partition(" ")[2]).strip())
-    return f"{function.schema}.{name.strip()}({', '.join(types)})"
-
-
 # Lists of short statements
 
 
 def comments_of(kind: str) -> dict[str, str]:
-    """Comments by the identity of what they are about."""
+    """Comments by what they are about, as the list of comments names it."""
     found = {}
     for _, statement in statements((SQL / "comments.sql").read_text(encoding="utf-8")):
         match = re.fullmatch(rf"comment on {kind} (.*?)\s+is\s+'(.*)'", statement, re.S)
@@ -319,7 +312,7 @@ def word(text: str) -> str:
 
 def one_line(text: str) -> str:
     """A text on one line."""
-    return re.sub(r"\s+", " ", text)
+    return re.sub(r"\s+", " ", text).replace("( ", "(").replace(" )", ")")
 
 
 def qualified(table: Table) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,26 @@ def test_every_column_is_explained(table: str) -> None:
     for column in Base.metadata.tables[table].columns:
         (line,) = [x for x in section.splitlines() if x.startswith(f"| `{column.name}` |")]
         assert not line.endswith("|  |"), f"{table}.{column.name} is not explained"
+
+
+def test_every_function_is_explained() -> None:
+    text = (ROOT / "docs" / "schema.md").read_text(encoding="utf-8")
+    files = (ROOT / "mivaa_schema" / "sql" / "functions").glob("*.sql")
+    for name in (file.stem for file in files):
+        section = text.partition(f"#### {name}\n")[2].partition("\n#### ")[0]
+        explanation = section.rpartition("```\n")[2].strip()
+        assert re.match(r"\w.*\. (Stable|Volatile|Immutable), with the rights of", explanation), (
+            name
+        )
+
+
+def test_a_function_without_a_comment_is_named(tmp_path: Path) -> None:
+    script = tmp_path / "docs" / "generate.py"
+    script.parent.mkdir()
+    text = GENERATE.read_text(encoding="utf-8")
+    without = text.replace('comments_of("function").items()', '{"mivaa.f()": ""}.items()')
+    assert without != text
+    script.write_text(without, encoding="utf-8")
+    done = generate(script)
+    assert done.exit_code == 1
+    assert "has no comment: say in comments.sql what it does" in done.stderr

@@ -1,4 +1,4 @@
-"""Everything that README.md, the guide and the page for developers show is run, in order, as a reader would."""
+"""Everything that the pages show is run, in order, as a reader would run it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ import pytest
 
 from fixtures.pages import ROOT, RUNNABLE, blocks_of, outcome, reader
 
-PAGES = ("README.md", "docs/guide.md", "docs/changing-the-schema.md")
+PAGES = (
+    "README.md",
+    "docs/guide.md",
+    pytest.param("docs/changing-the-schema.md", marks=pytest.mark.slow),
+)
 
 
 @pytest.mark.parametrize("page", PAGES)
