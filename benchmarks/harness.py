@@ -61,7 +61,7 @@ _SPIN = "import os; os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\n
 
 @contextmanager
 def awake() -> Iterator[None]:
-    """Keep the processors from sleeping, by work that gives way to any other.
+    """Keep the processors from sleeping, by work of the lowest priority.
 
     A virtual processor that has slept wakes up late, which can cost as much as the whole of a
     short statement, and the more, the longer the statement before it took.

@@ -1,4 +1,4 @@
-"""What runs with which extras, on nothing but what pip would install for them."""
+"""What runs with which extras, with exactly the packages that pip would install for them."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ print(engine.url, len(mivaa_schema.models.Base.metadata.tables) > 5)
 """
 
 
-def test_an_application_needs_the_core_alone(python: Run) -> None:
+def test_an_application_needs_only_the_core(python: Run) -> None:
     done = python(APPLICATION)
     assert done.stderr == ""
     assert done.stdout == "postgresql+psycopg2://someone@127.0.0.1:1/somewhere True\n"

@@ -1,4 +1,4 @@
-"""A platform as found in the wild is adopted and given back, or refused; never half-way."""
+"""A platform with faults is adopted, and restored by a downgrade; or refused, unchanged."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def look(database: Database, *options: str) -> Result:
 
 
 def assert_preflight_names(database: Database, names: Sequence[str]) -> None:
-    """In words and as JSON, without a change of schema or rows, and with nothing in the way."""
+    """In words and as JSON, without a change of schema or rows, and without an error."""
     before, rows = database.dump(), checksums(database, columns_of(database))
     said, found = look(database), look(database, "--json")
     assert (said.exit_code, found.exit_code) == (0, 0), said.output
@@ -77,7 +77,7 @@ def assert_refused(database: Database, obstacles: Sequence[Obstacle]) -> None:
 
 
 def assert_adopted_and_given_back(database: Database, names: Sequence[str]) -> None:
-    """Up with every row as it was, at work there, and down with dump and rows as they were."""
+    """Upgrade with every row as it was, use it, and downgrade to the dump and rows from before."""
     before, columns = database.dump(), columns_of(database)
     rows = checksums(database, columns)
     database.upgrade()
@@ -172,7 +172,9 @@ def assert_validation_answers(connection: Connection, names: Sequence[str]) -> N
 
 
 @pytest.mark.slow
-def test_a_platform_without_a_mess_is_adopted_and_given_back(messy_database: Database) -> None:
+def test_a_platform_without_a_mess_is_adopted_and_restored_by_a_downgrade(
+    messy_database: Database,
+) -> None:
     assert_adopted_and_given_back(messy_database, [])
 
 
@@ -185,14 +187,14 @@ def test_it_is_named_adopted_and_given_back(messy_database: Database, name: str)
 
 
 @both_majors
-def test_all_of_it_together_is_adopted_and_given_back(messy_database: Database) -> None:
+def test_the_whole_mess_is_adopted_and_restored_by_a_downgrade(messy_database: Database) -> None:
     mess_up(messy_database, MESSES)
     assert_preflight_names(messy_database, list(MESSES))
     assert_adopted_and_given_back(messy_database, list(MESSES))
 
 
 @both_majors
-def test_all_of_it_but_what_hides_the_rest_is_adopted_and_given_back(
+def test_the_mess_without_what_hides_the_rest_is_adopted_and_restored_by_a_downgrade(
     messy_database: Database,
 ) -> None:
     names = [name for name, mess in MESSES.items() if not mess.drops]
@@ -203,7 +205,9 @@ def test_all_of_it_but_what_hides_the_rest_is_adopted_and_given_back(
 
 @pytest.mark.slow
 @both_majors
-def test_each_step_up_on_all_of_it_is_taken_back_without_a_trace(messy_database: Database) -> None:
+def test_each_downgrade_on_the_whole_mess_leaves_the_dump_before_its_upgrade(
+    messy_database: Database,
+) -> None:
     mess_up(messy_database, MESSES)
     columns = columns_of(messy_database)
     rows = checksums(messy_database, columns)
@@ -219,7 +223,7 @@ def test_each_step_up_on_all_of_it_is_taken_back_without_a_trace(messy_database:
 @pytest.mark.parametrize(
     "seed", [1, 2, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 23))]
 )
-def test_any_of_it_is_adopted_or_refused_and_adopted_once_mended(
+def test_any_of_it_is_adopted_or_refused_and_adopted_once_repaired(
     messy_database: Database, seed: int
 ) -> None:
     rng = random.Random(seed)  # noqa: S311 - which combination is tried, the same in each run
@@ -231,7 +235,7 @@ def test_any_of_it_is_adopted_or_refused_and_adopted_once_mended(
     if obstacles:
         assert_refused(messy_database, obstacles)
     for obstacle in obstacles:
-        run(messy_database, obstacle.mend)
+        run(messy_database, obstacle.repair)
     assert_preflight_names(messy_database, names)
     assert_adopted_and_given_back(messy_database, names)
 
@@ -242,7 +246,7 @@ def test_it_is_refused_and_nothing_is_changed(messy_database: Database, name: st
     assert_refused(messy_database, [OBSTACLES[name]])
 
 
-def test_all_that_is_in_the_way_is_in_one_list_whatever_else_is_wrong(
+def test_all_errors_are_in_one_list_whatever_else_is_wrong(
     messy_database: Database,
 ) -> None:
     mess_up(messy_database, MESSES)

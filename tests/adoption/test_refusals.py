@@ -328,7 +328,7 @@ def test_everything_is_said_at_once(existing_database: Database) -> None:
 
 
 @both_majors
-def test_the_script_says_what_the_upgrade_says(existing_database: Database) -> None:
+def test_the_script_refuses_with_the_message_of_the_upgrade(existing_database: Database) -> None:
     for name in TOGETHER:
         plant(existing_database, FAULTS[name])
     online = refusal(existing_database)
@@ -350,7 +350,7 @@ def test_what_is_corrected_is_adopted(existing_database: Database) -> None:
 
 
 @pytest.mark.parametrize("lock_members", ["yes", "no"])
-def test_a_policy_on_members_is_in_the_way_only_of_a_lock(
+def test_a_policy_on_members_is_an_error_only_with_lock_members(
     existing_database: Database, lock_members: str
 ) -> None:
     run(

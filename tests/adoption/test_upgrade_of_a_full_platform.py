@@ -1,4 +1,4 @@
-"""A platform that is there and full is adopted without harm, and given back as it was."""
+"""A platform with rows is adopted without harm, and a downgrade restores it as it was."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mivaa_schema.models import Base
 
 
 @both_majors
-def test_downgrade_base_gives_back_the_platform_as_it_was(existing_database: Database) -> None:
+def test_downgrade_base_restores_the_platform(existing_database: Database) -> None:
     before, columns = existing_database.dump(), columns_of(existing_database)
     rows = checksums(existing_database, columns)
     existing_database.upgrade()
@@ -34,7 +34,7 @@ def test_downgrade_base_gives_back_the_platform_as_it_was(existing_database: Dat
 
 
 @both_majors
-def test_each_step_up_is_taken_back_without_a_trace(existing_database: Database) -> None:
+def test_each_downgrade_leaves_the_dump_before_its_upgrade(existing_database: Database) -> None:
     columns = columns_of(existing_database)
     rows = checksums(existing_database, columns)
     for revision in REVISIONS:
@@ -64,7 +64,9 @@ def test_further_tables_of_the_platform_are_adopted_and_given_back(
     assert checksums(existing_database, columns) == rows
 
 
-def test_vector_in_schema_public_is_adopted_and_given_back(existing_database: Database) -> None:
+def test_vector_in_schema_public_is_adopted_and_left_there_by_a_downgrade(
+    existing_database: Database,
+) -> None:
     run(existing_database, "alter extension vector set schema public", superuser=True)
     before = existing_database.dump()
     existing_database.upgrade()
@@ -256,7 +258,7 @@ def test_bad_rows_block_nothing_and_are_not_touched(existing_database: Database)
 
 
 @both_majors
-def test_phases_that_roll_themselves_back_give_the_platform_back_too(
+def test_rolling_back_every_phase_restores_the_platform_too(
     existing_database: Database,
 ) -> None:
     before = existing_database.dump()

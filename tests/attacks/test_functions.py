@@ -156,7 +156,7 @@ def test_every_function_answers_whom_it_is_for(attacked: Database) -> None:
 
 
 @both_majors
-def test_those_who_may_know_learn_it_from_the_same_calls(attacked: Database) -> None:
+def test_service_role_learns_it_from_the_same_calls(attacked: Database) -> None:
     attempts = [next(f.attempts()) for f in all_functions(attacked)]
     learned = differences(attacked, OWNER_ELSEWHERE, attempts)
     for name in (

@@ -40,7 +40,7 @@ PAGE = ROOT / "docs" / "security.md"
 
 
 @both_majors
-def test_whoever_has_sql_can_say_to_be_somebody_else(attacked: Database) -> None:
+def test_whoever_has_sql_can_take_another_identity(attacked: Database) -> None:
     claims = json.dumps(OWNER_ELSEWHERE.claims)
     with attacking(attacked, VIEWER) as connection:
         assert "Title of elsewhere" not in run(connection, TITLES).scalars().all()
@@ -87,7 +87,7 @@ def test_the_login_of_the_api_changes_its_own_password_and_defaults(attacked: Da
 UNIQUE = {
     "an insert": f"insert into public.documents (id, workspace_id, user_id, title)"
     f" values ('{DOCUMENT}', '{A}', '{ME}', 'x')",
-    "an insert that gives way": f"insert into public.documents (id, workspace_id, user_id, title)"
+    "an insert that does nothing on conflict": f"insert into public.documents (id, workspace_id, user_id, title)"
     f" values ('{DOCUMENT}', '{A}', '{ME}', 'x') on conflict do nothing",
     "an update": f"update public.documents set id = '{DOCUMENT}'"
     f" where id = '{WORLD.row('documents', 'editor')}'",
@@ -96,7 +96,7 @@ UNIQUE = {
 
 @both_majors
 @pytest.mark.parametrize("write", UNIQUE.values(), ids=list(UNIQUE))
-def test_a_unique_id_tells_that_it_is_taken(attacked: Database, write: str) -> None:
+def test_a_write_tells_that_an_id_exists(attacked: Database, write: str) -> None:
     """And nothing else: neither whose it is nor what is in the row."""
     (told,) = differences(attacked, EDITOR, [write])
     assert "elsewhere'" not in told

@@ -236,7 +236,7 @@ def test_no_setting_of_the_server_opens_anything(attacked: Database, name: str) 
 
 
 @both_majors
-def test_row_security_switched_off_is_an_error_and_no_way_in(attacked: Database) -> None:
+def test_row_security_off_is_an_error_and_gives_no_access(attacked: Database) -> None:
     with attacking(attacked, VIEWER) as connection:
         run(connection, "set local row_security = off")
         assert state(connection, TITLES) == "42501"
@@ -251,7 +251,9 @@ def test_row_security_switched_off_is_an_error_and_no_way_in(attacked: Database)
 
 @both_majors
 @pytest.mark.parametrize("mode", ["auto", "force_generic_plan"])
-def test_a_prepared_statement_asks_anew_who_is_asking(attacked: Database, mode: str) -> None:
+def test_a_prepared_statement_reads_the_identity_at_each_execution(
+    attacked: Database, mode: str
+) -> None:
     with superuser(attacked) as connection:
         run(connection, f"set local plan_cache_mode = {mode}")
         run(connection, f"prepare t as {TITLES}")
@@ -286,7 +288,7 @@ def test_a_prepared_statement_asks_anew_who_is_asking(attacked: Database, mode: 
 
 
 @both_majors
-def test_functions_ask_anew_too(attacked: Database) -> None:
+def test_functions_read_the_identity_at_each_execution_too(attacked: Database) -> None:
     """Their plans are kept for the session, and their helpers' are as well."""
     with attacking(attacked, VIEWER) as connection:
         for _ in range(7):

@@ -1,4 +1,4 @@
-"""A database that cannot carry the chain is refused, with what is missing and what to do."""
+"""A database that cannot be upgraded is refused, with what is missing and what to do."""
 
 from __future__ import annotations
 

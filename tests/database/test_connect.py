@@ -1,4 +1,4 @@
-"""A session is ready for the chain, and a failure to get one says why."""
+"""A session has the settings of an upgrade, and a failure to connect says why."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def test_setting_is_read_from_x_and_from_the_environment() -> None:
 NOWHERE = "postgresql://me:hunter2@/db?host=/nowhere&port=6543"
 
 
-def test_transaction_pooler_that_is_said_is_refused_without_a_look() -> None:
+def test_transaction_pooler_of_the_setting_is_refused_without_a_comparison() -> None:
     with pytest.raises(TransactionPooler) as failure:
         refuse_transaction_pooler(database_url(NOWHERE), "transaction")
     assert "`-x pooler=transaction` (or MIVAA_POOLER) says so" in str(failure.value)
@@ -75,11 +75,13 @@ def test_transaction_pooler_that_is_said_is_refused_without_a_look() -> None:
     "url",
     [NOWHERE, f"{NOWHERE}&pgbouncer=true", "postgres://me@aws-0-eu.pooler.supabase.com:6543/"],
 )
-def test_session_that_is_said_is_believed_without_a_look(url: str, setting: str) -> None:
+def test_session_pooler_of_the_setting_is_believed_without_a_comparison(
+    url: str, setting: str
+) -> None:
     assert not refuses(url, setting)
 
 
-def test_address_is_asked_when_nothing_is_said() -> None:
+def test_address_decides_when_the_setting_is_auto() -> None:
     with pytest.raises(HostUnreachable):
         refuse_transaction_pooler(database_url(NOWHERE))
 
@@ -169,7 +171,7 @@ def test_pooler_without_sessions_is_refused(
 @pytest.mark.parametrize("times", [20, pytest.param(300, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("size", "clients"), [(1, 2), (3, 6), (20, 4)])
 @pytest.mark.parametrize("robin", [0, 1])
-def test_transaction_pooler_at_work_is_refused(
+def test_transaction_pooler_in_use_is_refused(
     server: EmbeddedServer, times: int, size: int, clients: int, robin: int
 ) -> None:
     with (
@@ -181,7 +183,7 @@ def test_transaction_pooler_at_work_is_refused(
 
 @needs_pgbouncer
 @pytest.mark.parametrize("mode", ["transaction", "session"])
-def test_a_look_leaves_no_setting_behind(server: EmbeddedServer, mode: str) -> None:
+def test_a_comparison_leaves_no_setting_behind(server: EmbeddedServer, mode: str) -> None:
     with bouncer(server, mode, default_pool_size=2, server_reset_query="") as pool:
         before = settings_of_session(pool)
         assert refuses(pool.url("postgres")) is (mode == "transaction")
@@ -255,7 +257,7 @@ def test_chain_goes_up_and_down_through_a_session_pooler(
 @pytest.mark.slow
 @needs_pgbouncer
 @pytest.mark.parametrize(("state", "lock_timeout"), [("waiting", "20"), ("idle", "0.05")])
-def test_upgrade_that_was_killed_behind_a_session_pooler_blocks_nobody(
+def test_upgrade_that_was_killed_behind_a_session_pooler_blocks_no_other(
     platform_database: Database, head_database: Database, state: str, lock_timeout: str
 ) -> None:
     platform_database.upgrade("0005")
@@ -325,7 +327,7 @@ def test_chain_changes_nothing_through_a_pooler_without_sessions(
     assert platform_database.dump() == before
 
 
-def test_chain_believes_what_is_said(platform_database: Database) -> None:
+def test_chain_believes_the_setting(platform_database: Database) -> None:
     before = platform_database.dump()
     plain, hinted = platform_database.url(), f"{platform_database.url()}&pgbouncer=true"
     for url, x, reason in (

@@ -1,4 +1,4 @@
-"""The files of docker/ hold together, as far as can be told without an engine."""
+"""The files of docker/ fit together, as far as can be tested without Docker."""
 
 from __future__ import annotations
 

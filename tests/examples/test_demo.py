@@ -119,7 +119,7 @@ def run(home: Path) -> Callable[[], Result]:
     return lambda: CliRunner().invoke(main, ["--home", str(home)])
 
 
-def test_the_command_tells_the_story_and_ends_with_0(run: Callable[[], Result]) -> None:
+def test_the_command_prints_its_steps_and_ends_with_0(run: Callable[[], Result]) -> None:
     done = run()
     assert done.exit_code == 0, done.output
     assert "12 of 12 checks passed" in done.stdout
@@ -127,7 +127,7 @@ def test_the_command_tells_the_story_and_ends_with_0(run: Callable[[], Result]) 
     assert 'Look around: psql "postgresql://' in done.stdout
 
 
-def test_the_command_ends_with_1_where_a_promise_is_failed(
+def test_the_command_ends_with_1_where_a_check_fails(
     run: Callable[[], Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check = Check("nothing is lost", passed=False, found="a row")

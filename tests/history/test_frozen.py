@@ -1,4 +1,4 @@
-"""History is frozen: what each revision does lies beside it, and current definitions follow it."""
+"""The frozen files of each revision are what it does, and the last ones the current definitions."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_each_revision_is_filled_in(revision: str) -> None:
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_each_list_says_a_thing_once(name: str) -> None:
+def test_each_list_has_no_duplicates(name: str) -> None:
     text = (current.ROOT / name).read_text(encoding="utf-8")
     said = [statement for _, statement in statements(text)]
     assert said, f"sql/{name} says nothing"

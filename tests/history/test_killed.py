@@ -1,4 +1,4 @@
-"""Killed anywhere, the same command goes on and ends in the same schema, with every row."""
+"""Killed anywhere, the same command continues and ends in the same schema, with every row."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_a_client_that_is_killed_loses_nothing(
 
 
 @pytest.mark.parametrize("where", some(16, skip=8))
-def test_an_upgrade_that_is_killed_can_be_taken_back(
+def test_an_upgrade_that_is_killed_can_be_reverted(
     story: Callable[..., Story],
     length: dict[Direction, int],
     where: float,
@@ -157,7 +157,7 @@ BUILDS = [
 @both_majors
 @pytest.mark.parametrize(("revision", "index"), BUILDS)
 @pytest.mark.parametrize("way_on", ["upgrade", "downgrade"])
-def test_a_client_that_is_killed_inside_a_build_leaves_an_index_that_heals(
+def test_a_client_that_is_killed_inside_a_build_leaves_an_index_that_is_rebuilt(
     story: Callable[..., Story],
     major: int,
     revision: str,
@@ -227,7 +227,7 @@ def test_a_server_that_is_killed_loses_nothing(
     told.must_be_there()
 
 
-def test_a_server_that_is_killed_inside_a_build_leaves_an_index_that_heals(
+def test_a_server_that_is_killed_inside_a_build_leaves_an_index_that_is_rebuilt(
     servers: Servers, story: Callable[..., Story]
 ) -> None:
     told = story("upgrade")

@@ -1,4 +1,4 @@
-"""The laws of any chain, as pytest-alembic states them."""
+"""The rules of any history of revisions, as pytest-alembic has them."""
 
 from __future__ import annotations
 

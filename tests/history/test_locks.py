@@ -1,4 +1,4 @@
-"""The lock discipline of every statement of the chain, up and down, on tables that are full."""
+"""Which locks every statement of the history takes and holds, up and down, on full tables."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ LOCKING = ["0004", "0006", "0007", "0009"]
 
 @pytest.mark.parametrize("revision", LOCKING)
 @pytest.mark.parametrize("direction", ["up", "down"])
-def test_users_go_on_while_the_chain_waits_for_a_vacuum(
+def test_users_are_not_blocked_while_the_upgrade_waits_for_a_vacuum(
     clone: Callable[[int, str], Database],
     existing_template: Callable[[int], str],
     major: int,

@@ -1,4 +1,4 @@
-"""The offline script is what the online run does: read it before, or run it instead."""
+"""The offline script does what the online run does."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def test_the_offline_script_leaves_the_same_schema_as_the_online_run(
 
 
 @both_majors
-def test_the_offline_way_back_ends_at_the_dump_it_started_from(
+def test_the_offline_downgrade_ends_at_the_dump_before_the_upgrade(
     platform_database: Database,
 ) -> None:
     before = platform_database.dump()
     platform_database.upgrade()
     psql(platform_database, script(platform_database, command.downgrade, "head:base"))
-    assert_same(before, platform_database.dump(), "the offline way back")
+    assert_same(before, platform_database.dump(), "the offline downgrade")
 
 
 def test_each_revision_can_be_rendered_and_applied_alone(platform_database: Database) -> None:
@@ -100,7 +100,7 @@ def test_an_invalid_index_stops_the_offline_script(platform_database: Database) 
         psql(platform_database, script(platform_database, command.upgrade, "0004:0005"))
 
 
-def test_an_invalid_index_is_healed_online(platform_database: Database) -> None:
+def test_an_invalid_index_is_rebuilt_online(platform_database: Database) -> None:
     platform_database.upgrade("0005")
     healthy = platform_database.dump()
     with platform_database.superuser() as connection:
@@ -155,7 +155,7 @@ def test_the_script_stops_at_its_first_error_and_has_changed_nothing(
     assert platform_database.dump() == before
 
 
-def test_a_program_that_goes_on_after_an_error_records_no_revision_out_of_order(
+def test_a_program_that_continues_after_an_error_records_no_revision_out_of_order(
     platform_database: Database,
 ) -> None:
     platform_database.upgrade("0002")
@@ -191,7 +191,7 @@ def test_the_script_begins_with_what_it_is_and_how_it_is_run(platform_database: 
     assert "from revision 0012 to base" in header
 
 
-def test_a_second_run_of_the_script_says_that_there_is_nothing_to_do(
+def test_a_second_run_of_the_script_reports_that_nothing_is_left(
     platform_database: Database,
 ) -> None:
     text = script(platform_database, command.upgrade, "head")

@@ -1,4 +1,4 @@
-"""Every step can be taken back without a trace, and taken again."""
+"""Every downgrade leaves what was there before the upgrade, and the upgrade can be repeated."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def step_by_step(database: Database) -> None:
 
 
 @both_majors
-def test_each_revision_goes_down_without_a_trace_on_an_empty_database(
+def test_each_downgrade_leaves_the_dump_before_its_upgrade_on_an_empty_database(
     platform_database: Database,
 ) -> None:
     step_by_step(platform_database)
 
 
 @both_majors
-def test_downgrade_base_gives_back_the_dump_it_started_from(platform_database: Database) -> None:
+def test_downgrade_base_leaves_the_dump_before_the_upgrade(platform_database: Database) -> None:
     before = platform_database.dump()
     platform_database.upgrade()
     assert platform_database.dump() != before
@@ -70,7 +70,7 @@ def test_a_full_database_goes_down_and_up_step_by_step(
         head_database.downgrade("-1")
         assert_same(lower, head_database.dump(), f"second downgrade of {revision}")
     head_database.upgrade()
-    assert_same(at_head, head_database.dump(), "the way back to head")
+    assert_same(at_head, head_database.dump(), "the upgrade back to head")
     with head_database.owner() as connection:
         count = connection.exec_driver_sql("select count(*) from public.documents").scalar_one()
     assert count == 10

@@ -1,4 +1,4 @@
-"""Two ways lead to one schema: the revisions step by step, and the current definitions at once."""
+"""The revisions, one by one, and the current definitions, at once, make the same schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Guarded engines of each driver, with a single connection, logged in as who could see all."""
+"""Guarded engines of each driver, with one connection, logged in as a role that sees all rows."""
 
 from __future__ import annotations
 

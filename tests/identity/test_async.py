@@ -1,4 +1,4 @@
-"""Asynchronous sessions and connections, of psycopg and asyncpg: the same promises."""
+"""Asynchronous sessions and connections, of psycopg and asyncpg, are guarded in the same way."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_each_sees_its_own_workspace_and_no_other(play: Any) -> None:
     play(scene)
 
 
-def test_commit_rollback_and_savepoints_go_on_as_the_same_one(play: Any) -> None:
+def test_commit_rollback_and_savepoints_keep_the_identity(play: Any) -> None:
     async def scene(engine: AsyncEngine) -> None:
         async with identify(AsyncSession(engine), ADA) as session:
             for end in (session.commit, session.rollback):
@@ -96,7 +96,7 @@ def test_commit_rollback_and_savepoints_go_on_as_the_same_one(play: Any) -> None
     play(scene)
 
 
-def test_a_savepoint_within_a_savepoint_keeps_it_however_both_end(play: Any) -> None:
+def test_nested_savepoints_keep_the_identity_however_both_end(play: Any) -> None:
     async def scene(engine: AsyncEngine) -> None:
         for ask in (AsyncSession, connect):
             async with ask(engine) as asking:
@@ -115,7 +115,7 @@ def test_a_savepoint_within_a_savepoint_keeps_it_however_both_end(play: Any) -> 
     play(scene)
 
 
-def test_a_session_that_begins_by_hand_alone_is_the_same_one_each_time(play: Any) -> None:
+def test_a_session_with_explicit_begins_keeps_its_identity(play: Any) -> None:
     async def scene(engine: AsyncEngine) -> None:
         async with identify(AsyncSession(engine, autobegin=False), ADA) as session:
             for _ in range(2):
@@ -127,7 +127,7 @@ def test_a_session_that_begins_by_hand_alone_is_the_same_one_each_time(play: Any
     play(scene)
 
 
-def test_a_flush_that_the_database_refuses_goes_on_as_the_same_one(play: Any) -> None:
+def test_a_flush_that_the_database_refuses_keeps_the_identity(play: Any) -> None:
     async def scene(engine: AsyncEngine) -> None:
         async with identify(AsyncSession(engine), ADA) as session:
             session.add(Document(workspace_id=W.b, user_id=ADA.user_id, title="Not mine"))
@@ -298,7 +298,7 @@ def test_a_task_that_is_cancelled_leaves_nothing_behind(play: Any) -> None:
         play(scene)
 
 
-def test_a_task_that_is_cancelled_while_it_begins_leaves_no_way_on(play: Any) -> None:
+def test_a_task_that_is_cancelled_while_it_begins_closes_the_connection(play: Any) -> None:
     async def scene(engine: AsyncEngine) -> None:
         for delay in range(8):
             async with identify(AsyncSession(engine), ADA) as session:

@@ -1,4 +1,4 @@
-"""Sessions and connections: as whom each transaction acts, and that no other way is left open."""
+"""Sessions and connections: each transaction acts as its identity, and no statement as another."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_nobody_is_refused_without_a_warning(engine: Engine, of: Any) -> None:
 
 
 @both_kinds
-def test_commit_and_rollback_go_on_as_the_same_one(engine: Engine, of: Any) -> None:
+def test_commit_and_rollback_keep_the_identity(engine: Engine, of: Any) -> None:
     with of(engine, ADA) as asking:
         for end in (asking.commit, asking.rollback, asking.commit):
             assert seen(asking) == {W.a}
@@ -105,7 +105,9 @@ def test_an_explicit_begin_is_as_good_as_an_implicit_one(engine: Engine, of: Any
 
 
 @both_kinds
-def test_savepoints_keep_it_whether_released_or_rolled_back(engine: Engine, of: Any) -> None:
+def test_savepoints_keep_the_identity_whether_released_or_rolled_back(
+    engine: Engine, of: Any
+) -> None:
     with of(engine, ADA) as asking:
         savepoint = asking.begin_nested()
         assert seen(asking) == {W.a}
@@ -119,7 +121,7 @@ def test_savepoints_keep_it_whether_released_or_rolled_back(engine: Engine, of: 
 
 
 @both_kinds
-def test_a_savepoint_within_a_savepoint_keeps_it_however_both_end(engine: Engine, of: Any) -> None:
+def test_nested_savepoints_keep_the_identity_however_both_end(engine: Engine, of: Any) -> None:
     with of(engine, ADA) as asking:
         with asking.begin_nested() as outer:
             inner = asking.begin_nested()
@@ -144,7 +146,7 @@ def test_a_savepoint_within_a_savepoint_keeps_it_however_both_end(engine: Engine
         assert seen(asking) == {W.b}
 
 
-def test_a_session_that_begins_by_hand_alone_is_the_same_one_each_time(engine: Engine) -> None:
+def test_a_session_with_explicit_begins_keeps_its_identity(engine: Engine) -> None:
     with identify(Session(engine, autobegin=False), ADA) as session:
         with pytest.raises(exc.InvalidRequestError, match="Autobegin"):
             seen(session)
@@ -175,7 +177,7 @@ def test_an_error_in_a_statement_leaves_nothing_behind(engine: Engine, of: Any) 
         assert seen(asking) == {W.b}
 
 
-def test_a_flush_that_the_database_refuses_goes_on_as_the_same_one(engine: Engine) -> None:
+def test_a_flush_that_the_database_refuses_keeps_the_identity(engine: Engine) -> None:
     with session_of(engine, ADA) as session:
         session.add(Document(workspace_id=W.b, user_id=ADA.user_id, title="Not mine"))
         with pytest.raises(exc.DBAPIError):
@@ -406,7 +408,7 @@ def test_what_a_user_sets_for_the_session_is_not_what_the_next_one_acts_by(
         assert seen(session) == NOWHERE
 
 
-def test_a_warning_that_is_an_error_leaves_no_way_on(engine: Engine) -> None:
+def test_a_warning_that_is_an_error_closes_the_connection(engine: Engine) -> None:
     with engine.connect() as connection:
         with pytest.raises(IdentityMissing):
             seen(connection)
@@ -417,7 +419,7 @@ def test_a_warning_that_is_an_error_leaves_no_way_on(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("driver", SYNC)
-def test_a_begin_that_fails_leaves_no_way_on(engines: Engines, driver: str) -> None:
+def test_a_begin_that_fails_closes_the_connection(engines: Engines, driver: str) -> None:
     engine = engines(driver)
     broken: list[bool] = []
 
@@ -539,7 +541,7 @@ def test_a_driver_in_autocommit_is_refused(engine: Engine) -> None:
 
 @both_kinds
 @pytest.mark.parametrize("ending", ["commit", "rollback", "abort", "end"])
-def test_a_transaction_that_a_statement_has_ended_does_not_go_on(
+def test_a_transaction_that_a_statement_has_ended_is_an_error(
     engine: Engine, of: Any, ending: str
 ) -> None:
     with of(engine, ADA) as asking:
@@ -627,7 +629,7 @@ def test_a_login_role_that_may_not_act_for_users_is_named(
             connection.execute(text("drop role lonely"))
 
 
-def test_a_guard_is_put_up_once(engine: Engine) -> None:
+def test_guarding_an_engine_twice_adds_one_guard(engine: Engine) -> None:
     counted: list[str] = []
 
     @event.listens_for(engine, "before_cursor_execute")

@@ -1,4 +1,4 @@
-"""TokenVerifier: which tokens are believed, and what the issuer's server can do to us."""
+"""TokenVerifier: which tokens are accepted, and what happens when the issuer's server fails."""
 
 from __future__ import annotations
 
@@ -371,7 +371,7 @@ def test_whatever_it_answers_is_one_error_that_names_the_address(
     assert keys.url in unavailable(verifier)
 
 
-def test_a_server_that_is_gone_is_the_same_error(keys: KeyServer) -> None:
+def test_a_server_that_is_unavailable_is_the_same_error(keys: KeyServer) -> None:
     gone = TokenVerifier(issuer=ISSUER, jwks_url="http://127.0.0.1:1/keys")
     assert "127.0.0.1:1" in unavailable(gone)
 
@@ -394,7 +394,9 @@ def test_keys_of_others_beside_the_own_do_not_matter(
         assert "no key of that name" in refused(verifier, signed(EC, "ES256", kid))
 
 
-def test_a_secret_serves_while_the_server_is_gone(verifier: TokenVerifier, keys: KeyServer) -> None:
+def test_a_secret_works_while_the_server_is_unavailable(
+    verifier: TokenVerifier, keys: KeyServer
+) -> None:
     keys.answer = answering(500, b"")
     assert verifier.identity(signed()).user_id == USER
     assert keys.asked == 0

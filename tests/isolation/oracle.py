@@ -1,6 +1,6 @@
 """A model of isolation in plain Python: who is asking, and what they may see and change.
 
-It is written from the rules that the project promises (docs/permission-matrix.md), never from the
+It is written from the rules of the project (docs/permission-matrix.md), never from the
 SQL: the two are compared, so neither may know the other. Errors are told by their SQLSTATE:
 
 - 42501: the one who asks may not do this
@@ -397,7 +397,7 @@ def _check_keys(before: World, after: World) -> None:
 
 
 def _entitled(asker: Asker, named: str | None, permission: str) -> str:
-    """The workspace that a function works on: an argument can only confirm that of the request."""
+    """The workspace that a function works on; another than that of the request is refused."""
     if asker.is_anonymous:
         raise RefusalError("42501")
     if asker.sees_all:

@@ -1,4 +1,4 @@
-"""The other side: the same requests and statements, as PostgreSQL answers them."""
+"""The same requests and statements, executed by PostgreSQL."""
 
 from __future__ import annotations
 

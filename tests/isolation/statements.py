@@ -1,4 +1,4 @@
-"""What is asked: requests and statements as plain values, which print as a story."""
+"""Requests and statements as plain values, which print as a readable list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random worlds, requests and statements; small, so that they meet often."""
+"""Random worlds, requests and statements; small, so that they often use the same rows."""
 
 from __future__ import annotations
 
@@ -392,7 +392,7 @@ def calls() -> st.SearchStrategy[Call]:
 
 
 def revocations() -> st.SearchStrategy[Update | Delete]:
-    """What service_role does to memberships while others are at work."""
+    """What service_role does to memberships while others use them."""
     changes = (
         *({"status": status} for status in ("active", *INACTIVE)),
         *({"role": role} for role in (*ROLES, UNKNOWN_ROLE)),

@@ -311,7 +311,7 @@ RARER_LEAKS = {
         *(pytest.param(sql, id=leak, marks=pytest.mark.slow) for leak, sql in RARER_LEAKS.items()),
     ],
 )
-def test_a_planted_leak_is_noticed(model_databases: ModelDatabases, planted: str) -> None:
+def test_a_planted_leak_is_found(model_databases: ModelDatabases, planted: str) -> None:
     with pytest.raises(DisagreementError):
         # No time is spent on making the story short.
         compare(model_databases(18), 60, (planted,), phases=[Phase.generate])

@@ -1,4 +1,4 @@
-"""A revision that failed half-way and whose file is gone is named, with the ways out."""
+"""An interrupted revision whose file is gone is named, with what to do."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def seen(phase: str = "building index: scanning table", **fields: object) -> dic
     return {**look, **fields}
 
 
-def test_a_terminal_shows_a_bar_that_grows_and_goes() -> None:
+def test_a_terminal_shows_a_progress_bar_and_removes_it() -> None:
     terminal = Terminal()
     display = Display(terminal)
     display.show(seen(done=50))
@@ -61,7 +61,7 @@ def test_a_log_gets_a_line_now_and_then(caplog: pytest.LogCaptureFixture) -> Non
     ]
 
 
-def test_a_long_wait_is_said_again_only_after_a_while(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_long_wait_is_logged_again_only_after_a_pause(caplog: pytest.LogCaptureFixture) -> None:
     display = Display()
     with caplog.at_level(logging.INFO):
         for age in range(100):
@@ -69,7 +69,7 @@ def test_a_long_wait_is_said_again_only_after_a_while(caplog: pytest.LogCaptureF
     assert caplog.messages == ["waits for process 7 (report), in a transaction for 1 s"]
 
 
-def test_a_moment_of_waiting_is_not_spoken_of(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_short_wait_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     display = Display()
     with caplog.at_level(logging.INFO):
         display.show(seen(), "process 7 (a), in a transaction for 1 s")
@@ -78,7 +78,7 @@ def test_a_moment_of_waiting_is_not_spoken_of(caplog: pytest.LogCaptureFixture) 
     assert caplog.messages == []
 
 
-def test_a_build_that_waits_for_an_old_snapshot_says_for_whom(
+def test_a_build_that_waits_for_an_old_snapshot_names_the_session(
     platform_database: Database, caplog: pytest.LogCaptureFixture, looks: None
 ) -> None:
     platform_database.upgrade("0004")

@@ -1,4 +1,4 @@
-"""Branches that each made a revision are put in one line."""
+"""Revisions of several branches are put in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One upgrader at a time, short waits, clear endings."""
+"""One upgrade runs at a time, waits are short, and failures say what to do."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_an_upgrade_gives_up_when_another_one_does_not_end(platform_database: Da
     assert platform_database.dump() == before
 
 
-def test_a_revision_gives_way_to_users_and_names_who_is_in_the_way(
+def test_a_revision_releases_its_locks_and_names_the_blocking_session(
     platform_database: Database,
 ) -> None:
     platform_database.upgrade("0005")
@@ -197,7 +197,7 @@ def test_a_check_that_is_dropped_again_waits_no_longer_than_any_other_change(
         connection.exec_driver_sql(
             "insert into public.documents (workspace_id, status) values (gen_random_uuid(), 'lost')"
         )
-        # As a run leaves it that was cut off between adding the check and validating it.
+        # As a run leaves it that was interrupted between adding the check and validating it.
         connection.exec_driver_sql(
             "alter table public.documents add constraint documents_status_check"
             " check (status in ('draft', 'active', 'published', 'archived', 'deleted')) not valid"

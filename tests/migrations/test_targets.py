@@ -126,7 +126,7 @@ def test_what_is_no_fit_connection_is_refused(
     assert revision_of(platform_database) == []
 
 
-def test_change_says_on_which_database_and_never_the_password(
+def test_a_change_logs_its_database_and_never_the_password(
     platform_database: Database, alembic: Shell
 ) -> None:
     url = platform_database.url()

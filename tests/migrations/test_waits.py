@@ -109,7 +109,7 @@ def test_server_that_cannot_be_asked_for_blockers_hides_no_error(
             raise exc.OperationalError("", {}, Exception("too many clients already"))
 
     event.listen(engine, "before_cursor_execute", fail)
-    # 0003 begins by writing to a table, which waits without asking who is in the way.
+    # 0003 begins by writing to a table, which waits without looking for blocking sessions.
     with engine.connect() as user:
         user.exec_driver_sql("lock table public.migration_tracking in exclusive mode")
         with pytest.raises(CommandError) as caught:

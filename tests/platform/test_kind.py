@@ -1,4 +1,4 @@
-"""The platform that the other tests meet is of the kind that the run was asked for."""
+"""The platform of the other tests is of the kind that the options of the run name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stand-in: what is missing is made as Supabase makes it, what is there stays as it is."""
+"""The stand-in: what is missing is created as on Supabase, what is there stays."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_own_function_of_the_same_name_is_kept(blank):
 
 
 def test_all_or_nothing(blank):
-    # A relation in the way of the table, which no catalogue look-up takes for the table itself.
+    # A relation of the table's name that is no table.
     blank.run("create schema auth", "create view auth.users as select 1 as id")
     with (
         blank.connection() as connection,
@@ -263,7 +263,7 @@ def test_incomplete_platform_of_somebody_else_is_refused(installed):
         assert platform.missing(connection) == ["auth.jwt()"]
 
 
-def test_user_without_rights_is_told_what_he_may_not_do(blank):
+def test_user_without_rights_is_told_which_right_is_missing(blank):
     blank.run("create role stranger login")
     with blank.connection("stranger") as connection:
         with pytest.raises(PlatformNotPermitted, match="`stranger` may not create role anon"):

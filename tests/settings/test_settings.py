@@ -1,4 +1,4 @@
-"""`-x` beats the environment, the environment beats the defaults, and nothing passes unnoticed."""
+"""`-x` comes before the environment, the environment before defaults; typos are errors."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_unknown_x_lists_the_known_ones():
         ("url", ""),
     ],
 )
-def test_bad_value_says_what_was_expected_and_where(name, value):
+def test_bad_value_is_an_error_with_what_was_expected_and_where(name, value):
     with pytest.raises(BadSetting, match=f"setting `{name}`.*expected was .*`-x {name}=`"):
         Settings.resolve({name: value}, {})
 

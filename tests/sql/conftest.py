@@ -1,4 +1,4 @@
-"""Connections whose changes are taken back, and worlds on each major version."""
+"""Connections whose changes are rolled back, and worlds on each major version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mutants: of what there is one, that each can be made, and that a run tells who noticed."""
+"""Mutants: what there is one of, that each can be made, and which test a run says found it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_each_case_goes_both_ways() -> None:
     }
 
 
-def test_a_question_is_not_asked_or_asks_for_less() -> None:
+def test_a_permission_check_is_left_out_or_weakened() -> None:
     assert changes(of_expression("mivaa.resolve_workspace(a, 'write')")) == {
         "without asking resolve_workspace": "uuid(a)",
         "resolve_workspace(write) asks for read": "mivaa.resolve_workspace(a, 'read')",

@@ -198,7 +198,7 @@ class BrokenError(Exception):
 
 @dataclass
 class _Running:
-    """A pytest at work; what it prints goes to one file, the name of a failed test to another.
+    """A running pytest; what it prints goes to one file, the name of a failed test to another.
 
     The suspect is a test that failed before, and now is run alone.
     """

@@ -53,9 +53,7 @@ def test_a_membership_that_is_not_active_is_none(worlds: Worlds, major: int, sta
 
 
 @pytest.mark.parametrize("name", ["stranger", "owner_of_b"])
-def test_claiming_a_foreign_workspace_is_none_and_no_way_back_to_the_own(
-    worlds: Worlds, name: str
-) -> None:
+def test_claiming_another_workspace_gives_none_and_not_the_own(worlds: Worlds, name: str) -> None:
     assert membership(worlds(), Person(name), workspace_id=A) == NONE
     assert membership(worlds(), Person(name), workspace_id=NO_MEMBER) == NONE
     assert membership(worlds(), Person(name), headers={"x-workspace-id": A}) == NONE

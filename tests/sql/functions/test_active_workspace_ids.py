@@ -31,5 +31,5 @@ def test_without_a_user_the_list_is_empty(worlds: Worlds, claims: Any) -> None:
     assert call(worlds(), IDS, claims=claims) == []
 
 
-def test_anon_cannot_ask(worlds: Worlds) -> None:
+def test_anon_cannot_call_them(worlds: Worlds) -> None:
     assert refused(worlds(), IDS, role="anon").state == "42501"

@@ -176,7 +176,7 @@ def test_without_pg_stat_statements_nothing_is_said_of_the_platform(
 
 @both_majors
 @pytest.mark.parametrize("asker", OUTSIDERS, ids=str)
-def test_who_has_no_workspace_is_refused(worlds: Worlds, major: int, asker: Asker) -> None:
+def test_a_request_without_a_workspace_is_refused(worlds: Worlds, major: int, asker: Asker) -> None:
     with rolled_back(worlds(major)) as connection:
         for workspace in (None, W.a):
             refused = refusal(connection, asker, CALL, workspace=workspace)
@@ -211,7 +211,7 @@ def test_roles_that_see_everything_must_name_a_workspace_that_exists(
         )
 
 
-def test_anon_cannot_ask(worlds: Worlds) -> None:
+def test_anon_cannot_call_them(worlds: Worlds) -> None:
     with rolled_back(worlds()) as connection:
         refused = refusal(connection, ANON, CALL, workspace=W.a)
     assert refused.state == "42501"

@@ -1,4 +1,4 @@
-"""Aliases in schema auth: made where we may create there, and nowhere else."""
+"""Aliases in schema auth: created where the owner of the tables may, and nowhere else."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ def opened(major: int, opened_on: Callable[[int], Database]) -> Database:
 
 
 @both_majors
-def test_they_are_made_and_recorded_where_auth_is_open(opened: Database) -> None:
+def test_they_are_created_and_recorded_where_auth_is_open(opened: Database) -> None:
     assert tuple(found(opened)) == ALIASES
     assert recorded(opened) == len(ALIASES)
 
 
-def test_they_are_not_made_where_auth_is_closed(shared_world: Database) -> None:
+def test_they_are_not_created_where_auth_is_closed(shared_world: Database) -> None:
     assert found(shared_world) == []
     assert recorded(shared_world) == 0
 
@@ -82,7 +82,7 @@ def test_they_are_not_made_where_auth_is_closed(shared_world: Database) -> None:
     [Person("owner", W.a), Person("viewer", W.a), Person("both"), Person("stranger", W.a)],
     ids=lambda person: person.name,
 )
-def test_they_say_what_those_of_schema_mivaa_say(
+def test_they_return_what_those_of_schema_mivaa_return(
     opened: Database, person: Person, function: str
 ) -> None:
     said = call(opened, f"auth.{function}", claims=person.claims)

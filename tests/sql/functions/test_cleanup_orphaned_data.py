@@ -1,4 +1,4 @@
-"""cleanup_orphaned_data: chunks without their document go, in one workspace, and nothing else."""
+"""cleanup_orphaned_data: deletes chunks without their document, in one workspace only."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_dry_run_is_the_default_and_only_counts(worlds: Worlds, asker: Asker) 
         assert chunks(connection, W.a) == 9
 
 
-def test_not_to_say_whether_it_is_a_dry_run_is_one(worlds: Worlds) -> None:
+def test_without_the_argument_it_is_a_dry_run(worlds: Worlds) -> None:
     with rolled_back(worlds()) as connection:
         orphan(connection, "viewer")
         assert clean_up(connection, user("editor"), dry_run=None)["status"] == "DRY_RUN"
@@ -102,7 +102,9 @@ def test_not_to_say_whether_it_is_a_dry_run_is_one(worlds: Worlds) -> None:
 
 
 @both_majors
-def test_ten_thousand_go_in_a_call_and_the_rest_is_announced(worlds: Worlds, major: int) -> None:
+def test_ten_thousand_are_deleted_in_a_call_and_the_rest_is_counted(
+    worlds: Worlds, major: int
+) -> None:
     with rolled_back(worlds(major)) as connection:
         plant(
             connection,
@@ -206,7 +208,7 @@ def test_those_who_only_read_are_refused(
 
 
 @pytest.mark.parametrize("asker", OUTSIDERS, ids=str)
-def test_who_has_no_workspace_is_refused(worlds: Worlds, asker: Asker) -> None:
+def test_a_request_without_a_workspace_is_refused(worlds: Worlds, asker: Asker) -> None:
     with rolled_back(worlds()) as connection:
         for workspace in (None, W.a):
             refused = refusal(connection, asker, CALL, workspace=workspace, dry_run=False)
@@ -241,7 +243,7 @@ def test_roles_that_see_everything_must_name_a_workspace_that_exists(
         )
 
 
-def test_anon_cannot_ask(worlds: Worlds) -> None:
+def test_anon_cannot_call_them(worlds: Worlds) -> None:
     with rolled_back(worlds()) as connection:
         refused = refusal(connection, ANON, CALL, workspace=W.a, dry_run=True)
     assert refused.state == "42501"
@@ -256,7 +258,7 @@ def test_a_user_cannot_reach_around_to_another_workspace(worlds: Worlds) -> None
 
 
 @pytest.mark.parametrize("asker", [*OUTSIDERS, user("viewer"), user("member")], ids=str)
-def test_the_private_entrance_asks_for_the_permission_itself(worlds: Worlds, asker: Asker) -> None:
+def test_the_private_function_checks_the_permission_itself(worlds: Worlds, asker: Asker) -> None:
     with rolled_back(worlds()) as connection:
         refused = refusal(connection, asker, "mivaa.orphaned_chunks_of_request(10)")
     assert (refused.state, refused.message) == (

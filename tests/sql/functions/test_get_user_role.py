@@ -30,5 +30,5 @@ def test_without_an_active_membership_there_is_none(worlds: Worlds, name: str) -
     assert call(worlds(), "mivaa.get_user_role()", claims=claims) is None
 
 
-def test_anon_cannot_ask(worlds: Worlds) -> None:
+def test_anon_cannot_call_them(worlds: Worlds) -> None:
     assert refused(worlds(), "mivaa.get_user_role()", role="anon").state == "42501"

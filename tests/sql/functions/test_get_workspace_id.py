@@ -28,6 +28,6 @@ def test_service_role_has_none_of_its_own(worlds: Worlds) -> None:
     assert call(worlds(), "mivaa.get_workspace_id()", role="service_role") is None
 
 
-def test_anon_cannot_ask(worlds: Worlds) -> None:
+def test_anon_cannot_call_them(worlds: Worlds) -> None:
     refusal = refused(worlds(), "mivaa.get_workspace_id()", role="anon")
     assert refusal.state == "42501"

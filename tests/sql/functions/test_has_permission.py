@@ -85,7 +85,7 @@ def test_the_argument_can_be_named_as_applications_name_it(worlds: Worlds) -> No
     assert call(worlds(), named_argument, claims=Person("viewer", W.a).claims) is True
 
 
-def test_anon_cannot_ask(worlds: Worlds) -> None:
+def test_anon_cannot_call_them(worlds: Worlds) -> None:
     assert refused(worlds(), "mivaa.has_permission('read')", role="anon").state == "42501"
 
 

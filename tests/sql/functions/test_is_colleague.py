@@ -45,5 +45,5 @@ def test_null_is_nobody(worlds: Worlds) -> None:
     assert asked is False
 
 
-def test_anon_cannot_ask(worlds: Worlds) -> None:
+def test_anon_cannot_call_them(worlds: Worlds) -> None:
     assert refused(worlds(), "mivaa.is_colleague(null)", role="anon").state == "42501"

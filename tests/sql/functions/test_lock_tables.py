@@ -1,4 +1,4 @@
-"""mivaa.lock_tables: together, briefly, and never before autovacuum has given way."""
+"""mivaa.lock_tables: all at once, briefly, and never before autovacuum has been cancelled."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ def test_it_holds_what_was_asked_for_on_every_table(owner: Connection) -> None:
         assert (table, "AccessExclusiveLock") not in held(owner)
 
 
-def test_a_table_that_is_not_there_is_passed_over(owner: Connection) -> None:
+def test_a_table_that_does_not_exist_is_skipped(owner: Connection) -> None:
     lock(owner, "access exclusive", "public.nowhere", CHUNKS)
     assert ("document_chunks", "AccessExclusiveLock") in held(owner)
 
 
-def test_what_is_left_of_the_time_bounds_the_waits_that_follow(
+def test_the_rest_of_the_time_bounds_the_waits_that_follow(
     head_database: Database, owner: Connection
 ) -> None:
     reader = head_database.engine().connect()
@@ -93,7 +93,7 @@ def test_a_session_without_a_bound_gets_one(owner: Connection) -> None:
     assert owner.exec_driver_sql("show lock_timeout").scalar_one() != "0"
 
 
-def test_whoever_is_in_the_way_is_named(head_database: Database, owner: Connection) -> None:
+def test_a_blocking_session_is_named(head_database: Database, owner: Connection) -> None:
     with holding(head_database, CHUNKS, "access share") as pid:
         error = refusal(owner, "access exclusive", DOCUMENTS, CHUNKS)
     assert "public.document_chunks is in use" in str(error)
@@ -101,7 +101,9 @@ def test_whoever_is_in_the_way_is_named(head_database: Database, owner: Connecti
     assert "last query: select pg_backend_pid()" in str(error.diag.message_detail)
 
 
-def test_whoever_is_not_in_the_way_is_not_named(head_database: Database, owner: Connection) -> None:
+def test_a_session_that_does_not_block_is_not_named(
+    head_database: Database, owner: Connection
+) -> None:
     with (
         holding(head_database, CHUNKS, "access share") as reader,
         holding(head_database, CHUNKS, "row exclusive") as writer,
@@ -112,7 +114,7 @@ def test_whoever_is_not_in_the_way_is_not_named(head_database: Database, owner: 
     assert f"process {reader} " not in detail
 
 
-def test_nothing_strong_is_held_while_a_vacuum_is_waited_for(
+def test_no_strong_lock_is_held_during_a_wait_for_a_vacuum(
     head_database: Database, owner: Connection
 ) -> None:
     with holding(head_database, CHUNKS, "share update exclusive"):
@@ -121,7 +123,7 @@ def test_nothing_strong_is_held_while_a_vacuum_is_waited_for(
     assert "no lock in mode share update exclusive" in str(error)
 
 
-def test_a_user_who_holds_one_table_and_wants_another_is_let_pass(
+def test_a_user_who_holds_one_table_and_waits_for_another_is_not_blocked(
     head_database: Database, owner: Connection
 ) -> None:
     with head_database.superuser() as connection:

@@ -1,4 +1,4 @@
-"""mark_migration_complete: the owner's record of a phase, and of what takes it back."""
+"""mark_migration_complete: the owner records a phase, and the SQL that reverts it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""optimize_workspace_data: it does what it says, says what it did, and does it not too often."""
+"""optimize_workspace_data: it reports what it did, and renews statistics not too often."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_statistics_are_renewed_and_not_again_within_ten_minutes(
 
 @both_majors
 @pytest.mark.parametrize("asker", [user("owner"), user("admin"), SERVICE, TABLES], ids=str)
-def test_whoever_may_gets_them_renewed(world_database: Database, asker: Asker) -> None:
+def test_those_who_may_renew_statistics_do(world_database: Database, asker: Asker) -> None:
     rows = optimize(world_database, asker)
     assert statuses(rows) == dict.fromkeys(TABLES_OF_DOCUMENTS, "COMPLETED")
 
@@ -183,7 +183,7 @@ def test_those_who_only_read_are_refused(worlds: Worlds, major: int, name: str) 
 
 
 @pytest.mark.parametrize("asker", OUTSIDERS, ids=str)
-def test_who_has_no_workspace_is_refused(worlds: Worlds, asker: Asker) -> None:
+def test_a_request_without_a_workspace_is_refused(worlds: Worlds, asker: Asker) -> None:
     with rolled_back(worlds()) as connection:
         for workspace in (None, W.a):
             refused = refusal(connection, asker, CALL, workspace=workspace)
@@ -218,14 +218,14 @@ def test_roles_that_see_everything_must_name_a_workspace_that_exists(
         )
 
 
-def test_anon_cannot_ask(worlds: Worlds) -> None:
+def test_anon_cannot_call_them(worlds: Worlds) -> None:
     with rolled_back(worlds()) as connection:
         refused = refusal(connection, ANON, CALL, workspace=W.a)
     assert refused.state == "42501"
     assert "permission denied for function" in refused.message
 
 
-def test_the_owners_entrance_is_closed_to_users(worlds: Worlds) -> None:
+def test_the_function_of_the_owner_is_closed_to_users(worlds: Worlds) -> None:
     with rolled_back(worlds()) as connection:
         refused = refusal(connection, user("owner"), "mivaa.refresh_statistics()")
     assert refused.state == "42501"
@@ -233,7 +233,7 @@ def test_the_owners_entrance_is_closed_to_users(worlds: Worlds) -> None:
 
 
 @pytest.mark.parametrize("asker", [*OUTSIDERS, user("viewer"), user("member")], ids=str)
-def test_the_private_entrance_asks_for_the_permission_itself(worlds: Worlds, asker: Asker) -> None:
+def test_the_private_function_checks_the_permission_itself(worlds: Worlds, asker: Asker) -> None:
     with rolled_back(worlds()) as connection:
         refused = refusal(connection, asker, "mivaa.refresh_statistics_of_request()")
     assert (refused.state, refused.message) == (

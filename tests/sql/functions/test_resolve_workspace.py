@@ -57,7 +57,7 @@ def test_a_member_of_the_other_workspace_must_ask_as_such(worlds: Worlds) -> Non
 @both_majors
 @pytest.mark.parametrize("name", ["invited", "suspended", "removed", "stranger", "owner_of_b"])
 @pytest.mark.parametrize("argument", [None, W.a])
-def test_who_has_no_workspace_is_refused(
+def test_a_request_without_a_workspace_is_refused(
     worlds: Worlds, major: int, name: str, argument: uuid.UUID | None
 ) -> None:
     refusal = refusal_of(worlds(major), Person(name, W.a), argument)
@@ -109,6 +109,6 @@ def test_the_owner_must_name_one_too(worlds: Worlds) -> None:
     assert refusal.state == "22004"
 
 
-def test_anon_cannot_ask(worlds: Worlds) -> None:
+def test_anon_cannot_call_them(worlds: Worlds) -> None:
     request: dict[str, Any] = {"workspace": W.a, "permission": "read"}
     assert refused(worlds(), RESOLVE, role="anon", **request).state == "42501"

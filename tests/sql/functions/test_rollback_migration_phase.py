@@ -1,4 +1,4 @@
-"""rollback_migration_phase: takes a phase back as "alembic downgrade" would."""
+"""rollback_migration_phase: rolls a phase back as "alembic downgrade" would."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_each_phase_rolls_back_to_what_a_downgrade_leaves(
     at_head = head_database.dump()
     with head_database.owner() as connection:
         status = phases(connection)
-    # A phase of which revisions are still to come is not completed: those are taken back first.
+    # A phase with revisions that are not applied yet is not completed: reverted first.
     for phase, (state, _) in status.items():
         if state == "running":
             head_database.downgrade(PHASES[phase])
@@ -132,7 +132,7 @@ def at_policies(major: int, clone: Any, templates: Any, platform_template: Any) 
     return made
 
 
-def test_out_of_order_it_names_what_must_go_first(at_policies: Database) -> None:
+def test_out_of_order_it_names_the_phases_to_roll_back_first(at_policies: Database) -> None:
     before = at_policies.dump()
     with at_policies.owner() as connection:
         refusal = refusal_of(connection, "jwt_functions")
@@ -190,7 +190,7 @@ def test_while_an_upgrade_runs_it_refuses(at_policies: Database) -> None:
         assert roll_back(connection, "rls_policies")[1] == "COMPLETED"
 
 
-def test_an_upgrade_waits_while_it_runs(at_policies: Database) -> None:
+def test_an_upgrade_waits_while_a_rollback_runs(at_policies: Database) -> None:
     with at_policies.owner() as connection:
         roll_back(connection, "rls_policies")
         key = "select pg_try_advisory_lock(6841377215308129)"
@@ -198,7 +198,7 @@ def test_an_upgrade_waits_while_it_runs(at_policies: Database) -> None:
             assert another.exec_driver_sql(key).scalar_one() is False
 
 
-def test_sql_that_does_not_take_the_revision_back_changes_nothing(at_policies: Database) -> None:
+def test_sql_that_does_not_revert_the_revision_changes_nothing(at_policies: Database) -> None:
     before = at_policies.dump()
     with at_policies.owner() as connection:
         connection.exec_driver_sql(

@@ -1,4 +1,4 @@
-"""search_document_chunks_hybrid: what it promises beyond what both search functions do."""
+"""search_document_chunks_hybrid: what it does beyond what both search functions do."""
 
 from __future__ import annotations
 

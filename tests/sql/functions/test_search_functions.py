@@ -1,4 +1,4 @@
-"""search_documents_hybrid and search_document_chunks_hybrid: what both promise."""
+"""search_documents_hybrid and search_document_chunks_hybrid: what both do."""
 
 from __future__ import annotations
 
@@ -96,7 +96,9 @@ def test_every_role_of_the_workspace_finds_its_searchable_rows_and_no_others(
 @both_majors
 @both_functions
 @pytest.mark.parametrize("name", [*INACTIVE, "stranger"])
-def test_who_is_no_active_member_is_refused(library: Library, function: str, name: str) -> None:
+def test_a_user_who_is_no_active_member_is_refused(
+    library: Library, function: str, name: str
+) -> None:
     for workspace in (None, W.a):
         with (
             as_user(library.database, W.person(name)) as connection,
@@ -381,7 +383,7 @@ def test_the_threshold_holds_for_the_own_cosine_of_every_row(
 
 @both_functions
 @pytest.mark.parametrize("name", [*INACTIVE, "stranger"])
-def test_a_legacy_query_opens_no_door(library: Library, function: str, name: str) -> None:
+def test_a_legacy_query_needs_a_workspace_too(library: Library, function: str, name: str) -> None:
     with (
         as_user(library.database, W.person(name)) as connection,
         pytest.raises(exc.ProgrammingError, match="this request has no workspace"),

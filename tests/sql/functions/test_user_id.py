@@ -69,6 +69,6 @@ def test_an_older_setting_that_is_malformed_is_nobody(worlds: Worlds) -> None:
 
 
 @pytest.mark.parametrize("role", ["authenticated", "service_role"])
-def test_api_roles_may_ask(worlds: Worlds, role: str) -> None:
+def test_api_roles_may_call_it(worlds: Worlds, role: str) -> None:
     asked = call(worlds(), "mivaa.user_id()", role=role, claims=Person("editor").claims)
     assert asked == ME

@@ -518,7 +518,7 @@ def test_memberships_that_row_level_security_hides_are_looked_at(worlds: Worlds)
 
 @both_majors
 @pytest.mark.parametrize("asker", OUTSIDERS, ids=str)
-def test_who_has_no_workspace_is_refused(worlds: Worlds, major: int, asker: Asker) -> None:
+def test_a_request_without_a_workspace_is_refused(worlds: Worlds, major: int, asker: Asker) -> None:
     with rolled_back(worlds(major)) as connection:
         for workspace in (None, W.a):
             refused = refusal(connection, asker, CALL, workspace=workspace)
@@ -557,7 +557,7 @@ def test_an_unknown_workspace_is_an_error_and_not_a_sound_one(
 
 
 @both_majors
-def test_anon_cannot_ask(worlds: Worlds, major: int) -> None:
+def test_anon_cannot_call_them(worlds: Worlds, major: int) -> None:
     with rolled_back(worlds(major)) as connection:
         refused = refusal(connection, ANON, CALL, workspace=W.a)
     assert refused.state == "42501"
@@ -583,7 +583,7 @@ def test_a_user_cannot_reach_around_to_another_workspace(worlds: Worlds, entranc
 
 
 @pytest.mark.parametrize("asker", OUTSIDERS, ids=str)
-def test_the_private_entrance_asks_for_membership_itself(worlds: Worlds, asker: Asker) -> None:
+def test_the_private_function_checks_the_membership_itself(worlds: Worlds, asker: Asker) -> None:
     with rolled_back(worlds()) as connection:
         refused = refusal(connection, asker, "mivaa.integrity_of_request()")
     assert (refused.state, refused.message) == (
@@ -592,7 +592,7 @@ def test_the_private_entrance_asks_for_membership_itself(worlds: Worlds, asker: 
     )
 
 
-def test_a_role_that_nobody_knows_may_not_look(worlds: Worlds) -> None:
+def test_a_member_with_an_unknown_role_may_not_read(worlds: Worlds) -> None:
     with rolled_back(worlds()) as connection:
         plant(connection, *next(f for f in FAULTS if f.check == "workspace_members").planted)
         refused = refusal(connection, user("viewer"), CALL, workspace=None)

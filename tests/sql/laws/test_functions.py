@@ -1,4 +1,4 @@
-"""Laws of functions: with whose rights they work, where they look, and who may call them."""
+"""Laws of functions: with whose rights they run, their search path, and who may call them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ values
   -- ANALYZE is the owner's.
   ('mivaa.refresh_statistics()'), ('mivaa.refresh_statistics_of_request()')
 """
-"""Every function that works with the rights of its owner, since its job is impossible without."""
+"""Every function that is SECURITY DEFINER, since its job is impossible otherwise."""
 
 
 def planted(schema: str = "mivaa", more: str = "", arguments: str = "") -> str:
@@ -130,7 +130,7 @@ LAWS = (
         "create schema platform; create table platform.planted (id uuid)",
     ),
     Law(
-        "no function promises to leak nothing",
+        "no function is LEAKPROOF",
         "select name from functions where proleakproof",
         "alter function ... not leakproof: row-level security lets such a function see every row",
         {"alter function mivaa.user_id() leakproof": "mivaa.user_id()"},

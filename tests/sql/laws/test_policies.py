@@ -1,4 +1,4 @@
-"""Laws of policies: who is admitted, what is restricted, and what a look at a row costs."""
+"""Laws of policies: who is admitted, what is restricted, and what testing a row costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of tables: closed to begin with, keyed by workspace, described."""
+"""Laws of tables: created closed, with the workspace in their keys, and with comments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every cell of the permission matrix, asked of a real database as the role that it is about."""
+"""Every cell of the permission matrix, tried on a real database as the role that it is about."""
 
 from __future__ import annotations
 

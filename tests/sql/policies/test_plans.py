@@ -1,4 +1,4 @@
-"""What the planner makes of the policies: who is asking is no matter of the single row."""
+"""What the planner makes of the policies: the identity is looked up once, and not for each row."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _below(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 @both_majors
 @each_table
 @pytest.mark.parametrize("where", ["", f" where workspace_id = '{W.a}'"], ids=["all", "own"])
-def test_a_caller_who_may_not_read_is_noticed_before_the_first_row(
+def test_the_right_to_read_is_tested_once_before_the_first_row(
     worlds: Worlds, major: int, table: str, where: str
 ) -> None:
     with as_user(worlds(major), W.person("viewer")) as connection:

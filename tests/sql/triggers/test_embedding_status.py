@@ -86,7 +86,7 @@ def test_a_row_that_comes_with_its_embedding_is_completed(owner: Connection, tab
 
 
 @TABLES
-def test_a_row_that_says_its_own_status_keeps_it(owner: Connection, table: str) -> None:
+def test_a_row_that_is_written_with_a_status_keeps_it(owner: Connection, table: str) -> None:
     row = Row(owner, table)
     row.write(
         f"embedding_v2 = {FIRST}, embedding_migration_status = 'completed',"
@@ -99,7 +99,7 @@ def test_a_row_that_says_its_own_status_keeps_it(owner: Connection, table: str) 
 
 
 @TABLES
-def test_a_second_embedding_is_dated_anew(owner: Connection, table: str) -> None:
+def test_a_second_embedding_has_a_time_of_its_own(owner: Connection, table: str) -> None:
     row = Row(owner, table)
     row.write(f"embedding_v2 = {FIRST}, embedding_migrated_at = {LONG_AGO}")
     assert not row.is_dated_now()

@@ -1,4 +1,4 @@
-"""Triggers of the platform fire beside ours; ours come last and see what those have done."""
+"""Triggers of the platform fire before ours, so that ours see what those have done."""
 
 from __future__ import annotations
 

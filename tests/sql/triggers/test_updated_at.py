@@ -46,14 +46,14 @@ def edited(connection: Connection, table: str, change: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("table", EDITS)
-def test_an_edit_is_dated(aged: Connection, table: str) -> None:
+def test_an_edit_changes_updated_at(aged: Connection, table: str) -> None:
     found = edited(aged, table, EDITS[table])
     assert found["edited"] > 0
     assert found["kept"] == 0
 
 
 @pytest.mark.parametrize("table", EDITS)
-def test_nobody_can_set_the_date_otherwise(aged: Connection, table: str) -> None:
+def test_nobody_can_set_updated_at_otherwise(aged: Connection, table: str) -> None:
     found = edited(aged, table, "updated_at = '1999-01-01'")
     assert found["edited"] > 0
     assert found["kept"] == 0
@@ -85,7 +85,7 @@ def test_writing_an_embedding_with_other_columns_is_an_edit(aged: Connection, ta
     assert found["kept"] == 0
 
 
-def test_a_document_that_is_moved_dates_its_chunks(aged: Connection) -> None:
+def test_a_document_that_is_moved_changes_updated_at_of_its_chunks(aged: Connection) -> None:
     row = {"id": W.row("documents", "viewer")}
     aged.exec_driver_sql("set constraints all deferred")
     aged.execute(sa.text(f"update public.documents set workspace_id = '{W.b}' where id = :id"), row)
