@@ -87,8 +87,10 @@ def test_the_login_of_the_api_changes_its_own_password_and_defaults(attacked: Da
 UNIQUE = {
     "an insert": f"insert into public.documents (id, workspace_id, user_id, title)"
     f" values ('{DOCUMENT}', '{A}', '{ME}', 'x')",
-    "an insert that does nothing on conflict": f"insert into public.documents (id, workspace_id, user_id, title)"
-    f" values ('{DOCUMENT}', '{A}', '{ME}', 'x') on conflict do nothing",
+    "an insert that does nothing on conflict": (
+        f"insert into public.documents (id, workspace_id, user_id, title)"
+        f" values ('{DOCUMENT}', '{A}', '{ME}', 'x') on conflict do nothing"
+    ),
     "an update": f"update public.documents set id = '{DOCUMENT}'"
     f" where id = '{WORLD.row('documents', 'editor')}'",
 }
