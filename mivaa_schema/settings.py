@@ -45,7 +45,6 @@ class Settings:
             refused where an upgrade needs a session; `auto` finds out.
         allow: what a drafted revision may do all the same: `lock` (hold a strong lock while a table
             is scanned or rewritten), `replace` (drop a column and add one of the same type).
-
     """
 
     url: str | None = field(default=None, repr=False)
@@ -69,7 +68,6 @@ class Settings:
         Raises:
             UnknownSetting: `x` has a name that is no setting.
             BadSetting: a value is not what the setting expects.
-
         """
         for name in x:
             if name not in _READERS:

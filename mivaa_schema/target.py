@@ -163,7 +163,6 @@ def refuse_transaction_pooler(url: URL, setting: str = "auto") -> None:
     Raises:
         TransactionPooler: there is one; the reason tells how it was found.
         MivaaError: the database cannot be reached.
-
     """
     if setting in ("direct", "session"):
         return
@@ -182,7 +181,6 @@ def open_engine(settings: Settings) -> Engine:
     Raises:
         TransactionPooler: the address leads through one.
         MivaaError: the database cannot be reached; nothing was changed then.
-
     """
     if settings.url is not None:
         refuse_transaction_pooler(database_url(settings.url), settings.pooler)

@@ -87,7 +87,6 @@ def database_url(text: str) -> URL:
     Raises:
         MalformedUrl: it cannot be read.
         OtherDriver: it names another driver or database.
-
     """
     # Imported here because the embedded server, the default, does without it.
     from mivaa_schema.database import url
@@ -128,7 +127,6 @@ def plain_engine(url: URL, **options: Any) -> Engine:
     Args:
         url: the address; hints about a pooler are left out of `engine.url`.
         options: further arguments of :func:`sqlalchemy.create_engine`.
-
     """
     url = url.difference_update_query(POOLER_HINTS)
     arguments: dict[str, Any] = {
@@ -159,7 +157,6 @@ def open_engine(settings: Settings) -> Engine:
 
     Raises:
         MivaaError: the database cannot be reached; nothing was changed then.
-
     """
     if settings.url is not None:
         engine = create_engine(settings.url)
@@ -191,7 +188,6 @@ def check_server(connection: Connection) -> None:
 
     Raises:
         MivaaError: the first thing that is missing, with the next step.
-
     """
     joined = connection.in_transaction()
     try:
@@ -210,7 +206,6 @@ def check_version(number: int) -> None:
 
     Raises:
         ServerTooOld: it is below 15.
-
     """
     major, minor = divmod(number, 10_000)
     if major < OLDEST_SERVER:

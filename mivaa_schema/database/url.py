@@ -54,7 +54,6 @@ def read(text: str) -> URL:
     Raises:
         MalformedUrl: it cannot be read.
         OtherDriver: it names another driver or database.
-
     """
     text = text.strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":

@@ -112,7 +112,6 @@ def check(connection: Connection) -> None:
         AuthSchemaMissing: parts are missing.
         AuthUsersUnfit: no foreign key can refer to auth.users.
         NoAuthRight: the user may not refer to auth.users.
-
     """
     lacking = missing(connection)
     if lacking:
@@ -171,7 +170,6 @@ def install(connection: Connection, *, owner: str | None = None) -> list[str]:
         PlatformOfAnother: schema `auth` is incomplete and belongs to a platform.
         PlatformNotPermitted: the user may not create what is missing.
         PlatformFailed: something is in the way of what is missing.
-
     """
     joined = connection.in_transaction()
     with connection.begin_nested() if joined else connection.begin():

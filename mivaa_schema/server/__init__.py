@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import json
 import os
 import re
 import secrets
@@ -14,11 +16,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import psycopg2
-import psycopg2.extensions
+from psycopg2 import extensions
 
 from mivaa_schema.errors import MivaaError
-from mivaa_schema.server import processes
-from mivaa_schema.server.files import Files, packaged
+from mivaa_schema.server import host
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,16 +50,9 @@ class PortTaken(MivaaError):
     """
 
 
-class InitFailed(MivaaError):
-    """No database could be made in {folder}. initdb says: {detail}
-    Repair the cause (often a full disk or a closed folder) and start again; nothing was left
-    behind.
-    """
-
-
 class ServerNotStarted(MivaaError):
-    """The embedded server in {folder} did not start. Its log ({log}) ends with: {detail}
-    Repair the cause and start again.
+    """The embedded server in {folder} did not start. {source} says: {detail}
+    Repair the cause (often a full disk or a closed folder) and start again.
     """
 
 
@@ -110,7 +104,6 @@ class EmbeddedServer:
         extra_conf: further server settings, read at the next start of the server.
         port: TCP port on 127.0.0.1; 0 switches TCP off; None keeps what was.
         binaries: an installation (with bin, lib, share) instead of the packaged one.
-
     """
 
     def __init__(
@@ -126,17 +119,15 @@ class EmbeddedServer:
     ) -> None:
         if os.name == "nt":
             raise EmbeddedUnsupported(system="Windows")
-        # Resolved, because processes are recognised by the folder that they work in.
-        self.home = Path(home).expanduser().resolve()
         self.major = major
         self.superuser = superuser
         self.durable = durable
         self.extra_conf = dict(extra_conf or {})
         self.port = port
-        self.files = Files(self.home, major)
-        self.folder = self.files.folder
-        self.data = self.files.data
-        self.log = self.files.log
+        # Resolved, because processes are recognised by the folder that they work in.
+        self.home = Path(home).expanduser().resolve()
+        self.files = host.Folder(self.home, major)
+        self.folder, self.data, self.log = self.files.path, self.files.data, self.files.log
         self._source = binaries
 
     def start(self) -> None:
@@ -147,46 +138,44 @@ class EmbeddedServer:
 
         Raises:
             MivaaError: one of the errors of this package, with the next step.
-
         """
         self.files.check_owner()
-        installed = self._source or packaged(self.major)
+        installed = self._source or host.packaged(self.major)
         self.files.make_home()
         with self.files.locked():
             self.files.check_version()
-            pid = processes.postmaster(self.data)
-            same_port = self.port in (None, self.files.remembered().get("port", 0))
-            if self.port and not same_port:
-                _check_port(self.port)
-            if pid and self._answers() and same_port:
+            pid = host.postmaster(self.data)
+            port = self._remembered_port()
+            if self.port not in (None, port):
+                port = self.port or 0
+                _check_port(port)
+            elif pid and self._answers():
                 return
             if pid:
                 # It may not react any more: wait less, recovery restores what is lost.
-                processes.end(pid, processes.QUICK)
-            processes.end_orphans(self.data)
-            self.files.make_folder()
+                host.end(pid, host.QUICK)
+            host.end_orphans(self.data)
+            self.files.make()
             binaries = self.files.binaries(installed)
             if not self.data.exists():
                 self._initialise(binaries)
-            self._configure()
-            self._launch(binaries)
+            self._configure(port)
+            self._launch(binaries, port)
 
     def stop(self) -> None:
         """Stop the server, whatever state it is in; do nothing when there is none.
 
         Raises:
             MivaaError: one of the errors of this package, with the next step.
-
         """
         if not self.home.exists():
-            processes.end_orphans(self.data)
+            host.end_orphans(self.data)
             return
         self.files.check_owner()
         with self.files.locked():
-            pid = processes.postmaster(self.data)
-            if pid:
-                processes.end(pid)
-            processes.end_orphans(self.data)
+            if pid := host.postmaster(self.data):
+                host.end(pid)
+            host.end_orphans(self.data)
             where = self.files.remembered().get("socket")
             if where and not Path(where).is_relative_to(self.folder):
                 self.files.do("rm", "-rf", where)
@@ -194,52 +183,45 @@ class EmbeddedServer:
     def status(self) -> ServerStatus:
         """Look at the server without changing anything."""
         self.files.check_owner()
-        pid = processes.postmaster(self.data)
-        running = pid is not None and self._answers(patience=0)
-        return ServerStatus(
-            running=running,
-            pid=pid if running else None,
-            major=self.major,
-            data=self.data,
-            url=self.url() if running else None,
-        )
+        pid = host.postmaster(self.data)
+        if pid is None or not self._answers(patience=0):
+            return ServerStatus(False, None, self.major, self.data, None)
+        return ServerStatus(True, pid, self.major, self.data, self.url())
 
     def url(self, database: str = "postgres", user: str | None = None) -> str:
         """Address through the socket, in the spelling of libpq; no password is in it.
 
         Raises:
             ServerNotRunning: the server was never started here.
-
         """
         self.files.check_owner()
         known = self.files.remembered()
         if "socket" not in known:
             raise ServerNotRunning(folder=self.folder)
-        address = f"postgresql://{quote(user or self.superuser, safe='')}@/"
         # The port is part of the socket's name; left out, it would come from PGPORT.
-        address += f"{quote(database, safe='')}?host={quote(known['socket'])}"
-        return f"{address}&port={known.get('port') or _DEFAULT_PORT}"
+        place = f"host={quote(known['socket'])}&port={known.get('port') or _DEFAULT_PORT}"
+        return f"postgresql://{_quoted(user or self.superuser)}@/{_quoted(database)}?{place}"
 
     def tcp_url(self, database: str = "postgres") -> str:
         """Address through TCP for the superuser, with the password.
 
         Raises:
             TcpOff: the server was started without a port.
-
         """
         self.files.check_owner()
-        port = self.files.remembered().get("port")
+        port = self._remembered_port()
         if not port:
             raise TcpOff(folder=self.folder)
-        user = quote(self.superuser, safe="")
-        password = quote(self.files.password.read_text().strip(), safe="")
-        return f"postgresql://{user}:{password}@127.0.0.1:{port}/{quote(database, safe='')}"
+        login = f"{_quoted(self.superuser)}:{_quoted(self.files.password.read_text().strip())}"
+        return f"postgresql://{login}@127.0.0.1:{port}/{_quoted(database)}"
+
+    def _remembered_port(self) -> int:
+        return int(self.files.remembered().get("port", 0))
 
     def _initialise(self, binaries: Path) -> None:
         """Make the data folder beside its place and move it there whole."""
         draft = "data.new"
-        self.files.do("rm", "-rf", draft)
-        self.files.forget()
+        self.files.do("rm", "-rf", draft, "server.json")
         options = ["--encoding=UTF8", "--auth=trust", f"--username={self.superuser}"]
         if self.major >= 17:
             locales = [["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]]
@@ -250,52 +232,56 @@ class EmbeddedServer:
             options.append("--no-sync")
         for locale in locales:
             # A relative path: no program has to quote what users name their folders.
-            code, printed = self.files.programs.run(
+            code, printed = self.files.run(
                 binaries / "bin" / "initdb", "-D", draft, *options, *locale, timeout=300
             )
             if code == 0:
                 break
         else:
             self.files.do("rm", "-rf", draft)
-            raise InitFailed(folder=self.folder, detail=printed or f"nothing (exit code {code})")
+            detail = printed or f"nothing (exit code {code})"
+            raise ServerNotStarted(folder=self.folder, source="initdb", detail=detail)
         rules = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
         self.files.write(f"{draft}/pg_hba.conf", rules)
         include = "include_if_exists = 'mivaa.conf'\n"
         self.files.do("sh", "-c", 'cat >> "$1"', "sh", f"{draft}/postgresql.conf", text=include)
         self.files.do("mv", draft, self.data.name)
 
-    def _configure(self) -> None:
-        port = self.files.remembered().get("port", 0) if self.port is None else self.port
+    def _configure(self, port: int) -> None:
+        """Write down where the server listens, and its settings."""
         if port:
             _check_port(port)
-        where = self.files.socket_folder()
-        self.files.remember({"socket": str(where), "port": port})
+        where = str(self.files.socket_folder())
+        self.files.write("server.json", json.dumps({"socket": where, "port": port}))
         settings = {
             "listen_addresses": "127.0.0.1" if port else "",
             "port": str(port or _DEFAULT_PORT),
-            "unix_socket_directories": str(where),
+            "unix_socket_directories": where,
             "unix_socket_permissions": "0700",
             "password_encryption": "scram-sha-256",
             "timezone": "UTC",
             "log_timezone": "UTC",
+            **({} if self.durable else _NOT_DURABLE),
+            **self.extra_conf,
         }
-        durability = {} if self.durable else _NOT_DURABLE
-        self.files.configure(settings | durability | self.extra_conf)
+        escaped = str.maketrans({"\\": "\\\\", "'": "''"})
+        lines = [f"{name} = '{value.translate(escaped)}'\n" for name, value in settings.items()]
+        self.files.write("data/mivaa.conf", "".join(lines))
 
-    def _launch(self, binaries: Path) -> None:
+    def _launch(self, binaries: Path, port: int) -> None:
         # PostgreSQL recovers from a stale postmaster.pid by itself (and finds in it the shared
         # memory of a killed server), unless another process has that number by now: then it
         # would refuse.
-        pid = processes.recorded_pid(self.data)
-        if pid is not None and processes.is_reused(pid, self.data):
+        pid = host.recorded_pid(self.data)
+        if pid is not None and host.is_reused(pid):
             self.files.do("rm", "-f", "data/postmaster.pid")
         # No server holds the data folder, so nobody listens there: what is left is litter.
-        known = self.files.remembered()
-        self.files.do("sh", "-c", 'rm -f "$1"/.s.PGSQL.*', "sh", known["socket"])
+        socket_folder = self.files.remembered()["socket"]
+        self.files.do("sh", "-c", 'rm -f "$1"/.s.PGSQL.*', "sh", socket_folder)
         deadline = time.monotonic() + 30
         while True:
             seen = self.log.stat().st_size if self.log.exists() else 0
-            code, printed = self.files.programs.run(
+            code, printed = self.files.run(
                 binaries / "bin" / "pg_ctl", "start", "--silent", "--wait",
                 f"--timeout={_START_WAIT}", "-D", self.data.name, "-l", self.log.name,
                 timeout=_START_WAIT + 10,
@@ -303,43 +289,37 @@ class EmbeddedServer:
             if code == 0 and self._answers():
                 break
             tail = self._tail(seen) or printed or f"nothing (exit code {code})"
-            if known.get("port") and "Address already in use" in tail:
-                raise PortTaken(port=known["port"])
+            if port and "Address already in use" in tail:
+                raise PortTaken(port=port)
             # After a kill of the server its children need a moment to notice.
-            if "shared memory block" in tail and time.monotonic() < deadline:
-                time.sleep(0.2)
-                continue
-            raise ServerNotStarted(folder=self.folder, log=self.log, detail=tail)
-        if known.get("port"):
+            if "shared memory block" not in tail or time.monotonic() > deadline:
+                source = f"Its log ({self.log})"
+                raise ServerNotStarted(folder=self.folder, source=source, detail=tail)
+            time.sleep(0.2)
+        if port:
             self._set_password()
 
     def _tail(self, since: int) -> str:
-        try:
-            with self.log.open("rb") as log:
-                log.seek(since)
-                lines = log.read().decode(errors="replace").splitlines()
-        except OSError:
-            return ""
-        return "\n".join(lines[-8:])
+        """The last lines of the log behind a position in bytes."""
+        with contextlib.suppress(OSError), self.log.open("rb") as log:
+            log.seek(since)
+            return "\n".join(log.read().decode(errors="replace").splitlines()[-8:])
+        return ""
 
     def _set_password(self) -> None:
         if not self.files.password.exists():
             self.files.write(self.files.password.name, secrets.token_urlsafe(24))
         password = self.files.password.read_text().strip()
-        connection = self._connect()
-        try:
-            cursor = connection.cursor()
-            # Hashed here, so that the password itself reaches no log of the server.
-            stored = psycopg2.extensions.encrypt_password(
+        # Hashed here, so that the password itself reaches no log of the server.
+        with contextlib.closing(self._connect()) as connection, connection.cursor() as cursor:
+            stored = extensions.encrypt_password(
                 password, self.superuser, connection, "scram-sha-256"
             )
-            name = psycopg2.extensions.quote_ident(self.superuser, connection)
+            name = extensions.quote_ident(self.superuser, connection)
             cursor.execute(f"alter role {name} password %s", [stored])
             connection.commit()
-        finally:
-            connection.close()
 
-    def _connect(self) -> psycopg2.extensions.connection:
+    def _connect(self) -> extensions.connection:
         known = self.files.remembered()
         return psycopg2.connect(
             host=known.get("socket", "/nowhere"),
@@ -378,3 +358,8 @@ def _check_port(port: int) -> None:
             if error.errno in (errno.EADDRINUSE, errno.EACCES):
                 raise PortTaken(port=port) from None
             raise
+
+
+def _quoted(part: str) -> str:
+    """A part of a URL."""
+    return quote(part, safe="")
