@@ -21,10 +21,10 @@ from fixtures.clusters import Kind, Servers
 from fixtures.databases import OWNER, Database
 from mivaa_schema.database import create_engine, database_url
 from mivaa_schema.database.failures import HostUnreachable
+from mivaa_schema.database.pooler import TransactionPooler, declared, refuse_transaction_pooler
 from mivaa_schema.migrations import UPGRADE_LOCK
 from mivaa_schema.server import EmbeddedServer
 from mivaa_schema.settings import BadSetting, Settings
-from mivaa_schema.target import TransactionPooler, declared, refuse_transaction_pooler
 
 ROOT = Path(__file__).parents[2]
 
