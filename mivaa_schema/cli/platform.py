@@ -15,7 +15,7 @@ def platform() -> None:
 
 @platform.command()
 @database_options
-@click.option("--owner", help="Role that shall own the new objects of schema auth.")
+@click.option("--owner", help="Role that will own the new objects of schema auth.")
 def install(settings: Settings, owner: str | None) -> None:
     """Install the roles and the schema auth where they are missing."""
     # Imported here because SQLAlchemy is slow to import.

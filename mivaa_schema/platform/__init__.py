@@ -30,14 +30,14 @@ PARTS = {
     "auth.role()": "auth.role.sql",
 }
 
-# Parts that Supabase has but the chain does not need: never a reason to refuse a database.
+# Parts that Supabase has but the revisions do not need: no database is refused for them.
 EXTRAS = {
     "role authenticator": "roles.sql",
     "role supabase_auth_admin": "roles.sql",
     "schema extensions": "extensions.sql",
 }
 
-# Catalogs only: names in a schema that is closed to us cannot be resolved, but they can be read.
+# Catalogs only: they can be read where USAGE on the schema is missing, when names cannot be.
 PARTS_PRESENT = """
 select 'role ' || rolname from pg_catalog.pg_roles
 union all
@@ -94,7 +94,7 @@ class VectorNotCreatable(MivaaError):
 
 
 class AuthSchemaMissing(MivaaError):
-    """The database lacks what Supabase brings and this schema builds on: {missing}.
+    """The database lacks what Supabase brings and this schema needs: {missing}.
     On a PostgreSQL of your own, install the stand-in once, as a superuser:
       mivaa-schema platform install
     """
@@ -113,7 +113,7 @@ class PlatformNotPermitted(MivaaError):
 
 
 class PlatformFailed(MivaaError):
-    """The stand-in's {part} could not be made ({sqlstate}): {detail}
+    """The stand-in's {part} could not be created ({sqlstate}): {detail}
     Rename or drop what conflicts with it, then run `mivaa-schema platform install` again. Nothing
     was changed.
     """
@@ -147,7 +147,7 @@ def is_stand_in(connection: Connection) -> bool:
 
 
 def check_server(connection: Connection) -> None:
-    """Check that the chain can run on this database, by reading catalogs only.
+    """Check that the revisions can run on this database, by reading catalogs only.
 
     A transaction that this opens is ended again.
 
@@ -217,7 +217,7 @@ def install(connection: Connection, *, owner: str | None = None) -> list[str]:
 
     Args:
         connection: commits when no transaction is open on it, else joins that one.
-        owner: role that shall own the new parts of schema `auth`; the current one without it.
+        owner: role that will own the new parts of schema `auth`; None for the current one.
 
     Returns:
         The parts that were installed.
@@ -225,7 +225,7 @@ def install(connection: Connection, *, owner: str | None = None) -> list[str]:
     Raises:
         PlatformOfAnother: schema `auth` is incomplete and belongs to a platform.
         PlatformNotPermitted: the user may not create what is missing.
-        PlatformFailed: something is in the way of what is missing.
+        PlatformFailed: an object of the database conflicts with what is missing.
     """
     joined = connection.in_transaction()
     with connection.begin_nested() if joined else connection.begin():
@@ -234,7 +234,7 @@ def install(connection: Connection, *, owner: str | None = None) -> list[str]:
 
 def _install(connection: Connection, owner: str | None) -> list[str]:
     lacking = missing(connection, extras=True)
-    # A complete platform's extras are its own affair.
+    # A platform that has every part may do without the extras.
     if not lacking or not (PARTS.keys() & lacking or is_stand_in(connection)):
         return []
     # Two at once: the second one waits for the first, then looks again.

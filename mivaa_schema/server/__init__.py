@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: one server a folder, started when it is needed and left running."""
+"""The embedded PostgreSQL: one server per folder, started when it is needed and left running."""
 
 from __future__ import annotations
 
@@ -80,29 +80,28 @@ class ServerStatus:
 class EmbeddedServer:
     """A PostgreSQL server in a folder.
 
-    Who can connect. The server listens on a Unix socket in a folder of mode 0700 that belongs to
-    the user it runs as; the socket itself has mode 0700 too. So that user and root can connect,
-    and nobody else on the machine; whoever gets that far is trusted. An ordinary user runs it as
-    himself. Root cannot (PostgreSQL refuses): root runs it as the owner of an existing folder,
-    else as `postgres`, else as `nobody`, and connects through the same socket, because folder
-    modes do not stop root. TCP is off unless a port is asked for; then it is 127.0.0.1 only, with
-    a random scram password in a file that only its owner can read.
+    The server listens on a Unix socket in a folder of mode 0700. So the user it runs as and root
+    can connect, without a password, and nobody else on the machine. An ordinary user runs the
+    server as himself. PostgreSQL refuses to run as root, so root runs it as the owner of an
+    existing folder, else as `postgres`, else as `nobody`. TCP is off unless a port is given; then
+    the server listens on 127.0.0.1 only, and the superuser has a random password in a file that
+    only its owner can read.
 
-    Root never writes in the folder that it gave away (its owner could lead it astray with links):
-    whatever is done there is done by a process of the server's user.
+    Root never writes in the server's folder itself, because the folder's owner could place links
+    there: whatever is done in it is done by a process of the server's user.
 
-    Layout, for version 18 in `.mivaa`: `.mivaa/pg18/data` is the data folder, `pg18/log` the
-    server's log, `pg18/s-...` the socket's folder (in the system's temporary folder where the path
-    would be too long), `pg18/server.json` what is remembered, `pg18/password` the password for
-    TCP. `.mivaa/pg18.lock` guards starting and stopping.
+    For version 18 in `.mivaa`, `.mivaa/pg18/data` is the data folder, `pg18/log` the log,
+    `pg18/s-...` the folder of the socket (in the system's temporary folder if the path would be
+    too long), `pg18/server.json` has socket and port, and `pg18/password` the password.
+    `.mivaa/pg18.lock` is the lock for starting and stopping.
 
     Args:
-        home: the folder, such as `.mivaa`; made when it is missing.
+        home: the folder, such as `.mivaa`; created when it is missing.
         major: PostgreSQL version, 16 or 18.
-        superuser: name of the superuser that a new data folder gets.
+        superuser: name of the superuser of a new data folder.
         durable: False trades safety against power loss for speed (tests).
         extra_conf: further server settings, read at the next start of the server.
-        port: TCP port on 127.0.0.1; 0 switches TCP off; None keeps what was.
+        port: TCP port on 127.0.0.1; 0 switches TCP off; None keeps the last setting.
         binaries: an installation (with bin, lib, share) instead of the packaged one.
     """
 
@@ -124,17 +123,17 @@ class EmbeddedServer:
         self.durable = durable
         self.extra_conf = dict(extra_conf or {})
         self.port = port
-        # Resolved, because processes are recognised by the folder that they work in.
+        # Resolved, because processes are recognised by their working folder.
         self.home = Path(home).expanduser().resolve()
         self.files = host.Folder(self.home, major)
         self.folder, self.data, self.log = self.files.path, self.files.data, self.files.log
         self._source = binaries
 
     def start(self) -> None:
-        """Start the server, or do nothing when it answers already.
+        """Start the server, or do nothing if it accepts connections already.
 
-        Makes the data folder at the first start. Ends a server that runs but does not answer, and
-        one whose data folder was deleted, and starts anew.
+        Creates the data folder at the first start. Ends a server that does not accept connections,
+        and one whose data folder was deleted, and starts a new one.
 
         Raises:
             MivaaError: one of the errors of this package, with the next step.
@@ -152,7 +151,7 @@ class EmbeddedServer:
             elif pid and self._answers():
                 return
             if pid:
-                # It may not react any more: wait less, recovery restores what is lost.
+                # It may not react any more. A short wait is safe: recovery restores the data.
                 host.end(pid, host.QUICK)
             host.end_orphans(self.data)
             self.files.make()
@@ -181,7 +180,7 @@ class EmbeddedServer:
                 self.files.do("rm", "-rf", where)
 
     def status(self) -> ServerStatus:
-        """Look at the server without changing anything."""
+        """The state of the server; changes nothing."""
         self.files.check_owner()
         pid = host.postmaster(self.data)
         if pid is None or not self._answers(patience=0):
@@ -189,7 +188,7 @@ class EmbeddedServer:
         return ServerStatus(True, pid, self.major, self.data, self.url())
 
     def url(self, database: str = "postgres", user: str | None = None) -> str:
-        """Address through the socket, in the spelling of libpq; no password is in it.
+        """Address of the socket, as libpq reads it; it holds no password.
 
         Raises:
             ServerNotRunning: the server was never started here.
@@ -203,7 +202,7 @@ class EmbeddedServer:
         return f"postgresql://{_quoted(user or self.superuser)}@/{_quoted(database)}?{place}"
 
     def tcp_url(self, database: str = "postgres") -> str:
-        """Address through TCP for the superuser, with the password.
+        """TCP address for the superuser, with the password.
 
         Raises:
             TcpOff: the server was started without a port.
@@ -219,7 +218,7 @@ class EmbeddedServer:
         return int(self.files.remembered().get("port", 0))
 
     def _initialise(self, binaries: Path) -> None:
-        """Make the data folder beside its place and move it there whole."""
+        """Create the data folder under another name, and rename it when it is complete."""
         draft = "data.new"
         self.files.do("rm", "-rf", draft, "server.json")
         options = ["--encoding=UTF8", "--auth=trust", f"--username={self.superuser}"]
@@ -231,7 +230,7 @@ class EmbeddedServer:
         if not self.durable:
             options.append("--no-sync")
         for locale in locales:
-            # A relative path: no program has to quote what users name their folders.
+            # A relative path, so that no program has to quote the names of users' folders.
             code, printed = self.files.run(
                 binaries / "bin" / "initdb", "-D", draft, *options, *locale, timeout=300
             )
@@ -248,7 +247,7 @@ class EmbeddedServer:
         self.files.do("mv", draft, self.data.name)
 
     def _configure(self, port: int) -> None:
-        """Write down where the server listens, and its settings."""
+        """Write server.json and the settings of the server."""
         if port:
             _check_port(port)
         where = str(self.files.socket_folder())
@@ -269,13 +268,12 @@ class EmbeddedServer:
         self.files.write("data/mivaa.conf", "".join(lines))
 
     def _launch(self, binaries: Path, port: int) -> None:
-        # PostgreSQL recovers from a stale postmaster.pid by itself (and finds in it the shared
-        # memory of a killed server), unless another process has that number by now: then it
-        # would refuse.
+        # PostgreSQL removes a stale postmaster.pid by itself (after reading the id of its shared
+        # memory in it), unless another process has that number by now: then it refuses to start.
         pid = host.recorded_pid(self.data)
         if pid is not None and host.is_reused(pid):
             self.files.do("rm", "-f", "data/postmaster.pid")
-        # No server holds the data folder, so nobody listens there: what is left is litter.
+        # No server uses the data folder, so no process listens on a socket that is left there.
         socket_folder = self.files.remembered()["socket"]
         self.files.do("sh", "-c", 'rm -f "$1"/.s.PGSQL.*', "sh", socket_folder)
         deadline = time.monotonic() + 30
@@ -291,7 +289,7 @@ class EmbeddedServer:
             tail = self._tail(seen) or printed or f"nothing (exit code {code})"
             if port and "Address already in use" in tail:
                 raise PortTaken(port=port)
-            # After a kill of the server its children need a moment to notice.
+            # After the server was killed, its child processes take a moment to end.
             if "shared memory block" not in tail or time.monotonic() > deadline:
                 source = f"Its log ({self.log})"
                 raise ServerNotStarted(folder=self.folder, source=source, detail=tail)
@@ -331,7 +329,7 @@ class EmbeddedServer:
         )
 
     def _answers(self, patience: float = 5.0) -> bool:
-        """Whether the server takes connections; waits out a recovery, else `patience` seconds."""
+        """Whether the server accepts connections; waits for a recovery, else `patience` seconds."""
         started = time.monotonic()
         while True:
             try:

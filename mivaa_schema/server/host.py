@@ -1,4 +1,4 @@
-"""What the embedded server has of the machine: its folder, the user it runs as, its processes."""
+"""The folder of the embedded server, the user who runs programs in it, and its processes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _INSTALLS = {16: "pginstall", 18: "pginstall18"}
 # sun_path holds 104 bytes on macOS and 108 on Linux, the closing zero included.
 _SOCKET_PATH_LIMIT = 103
 _LONGEST_SOCKET_NAME = "/.s.PGSQL.65535"
-# libpq splits a host at commas and SQLAlchemy at colons; the rest would need quoting somewhere.
+# libpq splits a host at commas and SQLAlchemy at colons; other characters would need quoting.
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
 
 Completed: TypeAlias = subprocess.CompletedProcess[bytes]
@@ -130,7 +130,7 @@ class Folder:
         self.password = self.path / "password"
 
     def user(self) -> tuple[int, int]:
-        """User and group that run the server: one's own or, for root, those without rights."""
+        """User and group that run the server: the current ones, or for root unprivileged ones."""
         if os.geteuid() != 0:
             return os.geteuid(), os.getegid()
         if self.path.exists() and (owner := self.path.stat()).st_uid != 0:
@@ -144,7 +144,7 @@ class Folder:
         raise NoServerUser(detail=f"there is no user {' or '.join(_UNPRIVILEGED)}")
 
     def check_owner(self) -> None:
-        """Check that the folder is one's own, or that one is root."""
+        """Refuse the folder of another user, unless this is root."""
         try:
             owner = self.path.stat().st_uid
         except (FileNotFoundError, NotADirectoryError):
@@ -218,7 +218,7 @@ class Folder:
         return printed
 
     def make_home(self) -> None:
-        """Make the home folder; nothing is made where the server could not reach it."""
+        """Create the home folder, unless the server could not reach it."""
         try:
             existing = next(path for path in (self.home, *self.home.parents) if path.exists())
             if not existing.is_dir():
@@ -229,7 +229,7 @@ class Folder:
             for part in reversed([self.home, *self.home.parents]):
                 if existing in part.parents:
                     part.mkdir(exist_ok=True)
-                    # Whatever the umask: the server's user has to pass through.
+                    # Whatever the umask is: the server's user must be able to enter.
                     part.chmod(0o755)
             (self.home / ".gitignore").write_text("*\n")
         except OSError as error:
@@ -249,7 +249,7 @@ class Folder:
             yield
 
     def make(self) -> None:
-        """Make the folder, and give it to the server's user."""
+        """Create the folder, and give it to the server's user."""
         try:
             with contextlib.suppress(FileExistsError):
                 self.path.mkdir(mode=0o700)
@@ -278,7 +278,7 @@ class Folder:
             found = (self.data / "PG_VERSION").read_text().strip()
         except FileNotFoundError:
             if self.data.exists() and not any(self.data.iterdir()):
-                # Somebody emptied the folder: that is as good as deleted.
+                # An emptied folder counts as a deleted one.
                 self.do("rmdir", self.data.name)
             if not self.data.exists():
                 return
@@ -291,10 +291,10 @@ class Folder:
             raise DataFolderOtherMajor(folder=self.data, found=found, major=self.major)
 
     def socket_folder(self) -> Path:
-        """Folder of the socket: the remembered one while it is sound, else a new one.
+        """Folder of the socket: the one in server.json while it is usable, else a new one.
 
         A new data folder gets a new socket folder: a server whose data folder was deleted removes
-        its socket when it notices, up to a minute later, and must not hit its successor's.
+        its socket when it notices, up to a minute later, and must not remove its successor's.
         """
         user = self.user()[0]
         if known := self.remembered().get("socket"):
@@ -305,7 +305,7 @@ class Folder:
         places = {
             f"{self.path}/s-": self.path,
             f"{(temporary := Path(tempfile.gettempdir()).resolve())}/mivaa-": temporary,
-            "/tmp/mivaa-": Path("/tmp"),  # noqa: S108 - mktemp makes a fresh, closed folder in it
+            "/tmp/mivaa-": Path("/tmp"),  # noqa: S108 - mktemp creates a private folder in it
         }
         for prefix, parent in places.items():
             plain = _PLAIN_PATH.fullmatch(prefix) and _fits(f"{prefix}12345678")
@@ -336,7 +336,7 @@ class Folder:
                         if part.is_dir():
                             archive.add(part, part.relative_to(source.parent.parent))
                 packed.seek(0)
-                # We read, the server's user writes.
+                # This process reads, the server's user writes.
                 self.do("tar", "-x", "-C", "server-new", "-f", "-", file=packed)
             self.do("mv", "server-new", copy.name)
         return copy / source.parent.name / source.name
@@ -358,7 +358,7 @@ def packaged(major: int) -> Path:
 
 
 def recorded_pid(data: Path) -> int | None:
-    """Process id in a data folder's postmaster.pid, whatever has that number by now."""
+    """Process id in a data folder's postmaster.pid, which another process can have by now."""
     try:
         return int((data / "postmaster.pid").read_text().split("\n", 1)[0])
     except (OSError, ValueError):
@@ -366,18 +366,18 @@ def recorded_pid(data: Path) -> int | None:
 
 
 def postmaster(data: Path) -> int | None:
-    """Process id of the server that holds a data folder, None when there is none."""
+    """Process id of the server that uses a data folder, None if there is none."""
     pid = recorded_pid(data)
     return pid if pid is not None and _working_folder(pid) == str(data) else None
 
 
 def is_reused(pid: int) -> bool:
-    """Whether a process that is no server of this folder has the number of a dead one by now."""
+    """Whether another process has the id of a server that has ended."""
     return psutil.pid_exists(pid) and _working_folder(pid) is not None
 
 
 def end_orphans(data: Path) -> None:
-    """End servers whose data folder was deleted, and what a killed server left running."""
+    """End servers whose data folder was deleted, and the child processes of a killed server."""
     for process in psutil.process_iter(["name"]):
         if process.info["name"] == "postgres" and _working_folder(process.pid) == str(data):
             end(process.pid, ABANDONED)
@@ -391,7 +391,7 @@ def end(pid: int, steps: tuple[tuple[signal.Signals, float], ...] = ORDERLY) -> 
             process.send_signal(number)
             until = time.monotonic() + patience
             while time.monotonic() < until:
-                # Where nobody collects the dead, a zombie keeps its number.
+                # A zombie keeps its id until its parent process reads its exit code.
                 if process.status() == psutil.STATUS_ZOMBIE:
                     return
                 time.sleep(0.02)
@@ -403,7 +403,7 @@ def end(pid: int, steps: tuple[tuple[signal.Signals, float], ...] = ORDERLY) -> 
 
 
 def _working_folder(pid: int) -> str | None:
-    """Folder in which a PostgreSQL works, "" for another program, None when it is unknown."""
+    """Working folder of a PostgreSQL process, "" for another program, None if it is unknown."""
     try:
         process = psutil.Process(pid)
         if process.name() != "postgres" or process.status() == psutil.STATUS_ZOMBIE:
@@ -419,7 +419,7 @@ def _working_folder(pid: int) -> str | None:
 
 
 def _link(pid: int, name: str) -> str:
-    """Read a link of /proc; in containers root may lack the right that the process has."""
+    """Read a link of /proc; in containers root may lack a right that the process's user has."""
     process = Path("/proc") / str(pid)
     try:
         return str((process / name).readlink())

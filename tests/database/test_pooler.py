@@ -20,7 +20,7 @@ from fixtures.bouncers import Bouncer, bouncer, load, needs_pgbouncer
 from fixtures.clusters import Kind, Servers
 from fixtures.databases import OWNER, Database
 from mivaa_schema.database import create_engine, database_url
-from mivaa_schema.database.failures import HostUnreachable
+from mivaa_schema.database.failures import CannotConnect
 from mivaa_schema.database.pooler import TransactionPooler, declared, refuse_transaction_pooler
 from mivaa_schema.migrations import UPGRADE_LOCK
 from mivaa_schema.server import EmbeddedServer
@@ -80,7 +80,7 @@ def test_session_that_is_said_is_believed_without_a_look(url: str, setting: str)
 
 
 def test_address_is_asked_when_nothing_is_said() -> None:
-    with pytest.raises(HostUnreachable):
+    with pytest.raises(CannotConnect):
         refuse_transaction_pooler(database_url(NOWHERE))
 
 
