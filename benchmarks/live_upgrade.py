@@ -1,4 +1,4 @@
-"""How long users wait while the chain is applied, and taken back, under them.
+"""How long users wait while the revisions are applied, and downgraded, on a live database.
 
 Goals: no failed statement; no request longer than 150 ms; with a transaction left open for 10 s,
 which every strong lock has to wait for, others wait at most as long as the chain itself waits for
@@ -250,7 +250,7 @@ class Run:
 def in_the_way(sights: list[Sight]) -> list[str]:
     """Who kept a statement waiting, the most frequent first."""
     found = Counter(
-        f"wanted {s.blocked_on}; in the way: {s.blocker} with"
+        f"wanted {s.blocked_on}; blocked by {s.blocker} with"
         f" {s.blocking_locks or 'no lock on it'}: {brief(s.blocking_statement or '')}"
         for s in sights
         if s.blocker

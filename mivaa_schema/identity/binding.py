@@ -1,4 +1,4 @@
-"""Sets the identity of a request at the begin of every transaction, for that transaction alone."""
+"""Sets the identity of a request at the beginning of every transaction, for that one alone."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def _refuse_unguarded(
     _session: Session, _transaction: SessionTransaction, connection: Connection
 ) -> None:
     if _GUARD not in connection.get_execution_options():
-        # Closed, because whoever catches the error could go on with it.
+        # Closed, because code that catches the error could go on using it.
         connection.close()
         _require_guard(connection)
 
@@ -193,7 +193,7 @@ class _Guard:
         try:
             self._set(connection)
         except BaseException:
-            # SQLAlchemy would let whoever catches the error go on without a begin: nothing more
+            # SQLAlchemy would let code that catches the error go on without a begin: nothing more
             # may be sent on this connection.
             with contextlib.suppress(Exception):
                 connection.close()

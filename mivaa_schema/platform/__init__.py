@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 OLDEST_SERVER = 15
 OLDEST_VECTOR = (0, 8)
 
+
+def _sql(name: str) -> str:
+    return resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
 # Each part and the file that makes it, in the order in which they build on each other.
 PARTS = {
     "role anon": "roles.sql",
@@ -38,19 +43,7 @@ EXTRAS = {
 }
 
 # Catalogs only: they can be read where USAGE on the schema is missing, when names cannot be.
-PARTS_PRESENT = """
-select 'role ' || rolname from pg_catalog.pg_roles
-union all
-select 'schema ' || nspname from pg_catalog.pg_namespace
-union all
-select 'auth.' || c.relname from pg_catalog.pg_class c
-join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where n.nspname = 'auth' and c.relkind in ('r', 'p')
-union all
-select 'auth.' || p.proname || '()' from pg_catalog.pg_proc p
-join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-where n.nspname = 'auth' and p.pronargs = 0
-"""
+PARTS_PRESENT = _sql("checks/parts.sql")
 
 
 class ServerTooOld(MivaaError):
@@ -273,10 +266,6 @@ def _run(connection: Connection, file: str, part: str, user: str) -> None:
         except psycopg2.Error as error:
             detail = f"{error.diag.message_primary or error}."
             raise PlatformFailed(part=part, sqlstate=error.pgcode, detail=detail) from None
-
-
-def _sql(name: str) -> str:
-    return resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _value(connection: Connection, sql: str) -> Any:
