@@ -9,13 +9,16 @@ from typing import Any
 
 from alembic import context
 from alembic.util import CommandError
+from psycopg2.extensions import set_wait_callback
+from psycopg2.extras import wait_select
 
-from mivaa_schema import migrations, target
+from mivaa_schema import database, migrations
 from mivaa_schema.errors import MivaaError
 from mivaa_schema.migrations import runner
 from mivaa_schema.settings import Settings
 
 config = context.config
+given = config.attributes.get("connection")
 
 
 def comparison(settings: Settings) -> dict[str, Any]:
@@ -39,7 +42,7 @@ def run_without_database(settings: Settings, name: str) -> None:
 
 def run_migrations_online(settings: Settings, name: str) -> None:
     changes = name not in runner.READING or name == runner.COMPARISON
-    with target.connection_of(config, settings, changes=changes) as connection:
+    with database.connection_of(settings, given, changes=changes) as connection:
         context.configure(
             connection=connection,
             # Alembic would make its table even for a command that only reads.
@@ -58,9 +61,9 @@ def run_migrations_online(settings: Settings, name: str) -> None:
 
 
 def run() -> None:
-    settings = target.resolve_settings(
-        config, context.get_x_argument(as_dictionary=True), os.environ
-    )
+    configured = config.get_main_option("sqlalchemy.url") if given is None else None
+    x = context.get_x_argument(as_dictionary=True)
+    settings = database.resolve_settings(x, os.environ, configured)
     name = runner.command()
     runner.check_history(context.script, name)
     if runner.needs_no_database(name):
@@ -71,7 +74,10 @@ def run() -> None:
         run_migrations_online(settings, name)
 
 
-# An application that calls Alembic has configured its logging itself.
+# An application that calls Alembic has configured its logging, and its drivers, itself.
+if hasattr(config.cmd_opts, "cmd"):
+    # Ctrl-C then cancels the statement; without it, psycopg2 notices only at the statement's end.
+    set_wait_callback(wait_select)
 if config.config_file_name is not None and hasattr(config.cmd_opts, "cmd"):
     fileConfig(config.config_file_name, disable_existing_loggers=False)
     if context.is_offline_mode():

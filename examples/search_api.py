@@ -1,4 +1,4 @@
-r"""An API that searches as whoever is asking: a token is verified, and the database does the rest.
+r"""An API that searches as the user of a request: it verifies a token, the database does the rest.
 
 Run it with the extra ``fastapi`` and a server such as uvicorn::
 
@@ -83,7 +83,7 @@ Asking = Annotated[Identity, Depends(who_asks)]
 
 
 def database(request: Request, identity: Asking) -> Iterator[Session]:
-    """A session of a request, all of whose transactions are those of whoever is asking."""
+    """A session of a request; all its transactions have the identity of the request."""
     with identify(Session(request.app.state.engine), identity) as session:
         yield session
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import string
 from typing import Any
@@ -20,14 +21,15 @@ class MivaaError(Exception):
         super().__init__(self._message())
 
     def _message(self) -> str:
-        # `python -OO` strips docstrings: then the name and the fields must do.
+        # `python -OO` strips docstrings: then the message is the name and the fields.
         template = inspect.cleandoc(type(self).__doc__ or "")
         if type(self) is MivaaError:
             template = template.split("\n\n")[0]
         if not template:
             facts = ", ".join(f"{name}={value}" for name, value in self.fields.items())
             return f"{type(self).__name__}: {facts}"
-        # The lines of a docstring are wrapped for the eye only; an indented one is a command.
+        # Line breaks of a docstring are no line breaks of the message; an indented line is a
+        # command and keeps its own.
         lines: list[str] = []
         command = True
         for line in template.splitlines():
@@ -39,11 +41,11 @@ class MivaaError(Exception):
         return _Filler().vformat("\n".join(lines), (), self.fields)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_rebuild, (type(self), self.fields))
+        return functools.partial(type(self), **self.fields), ()
 
 
 class _Filler(string.Formatter):
-    """Fills a template; a field that is missing or of an odd type never hides the failure."""
+    """Fills a template; a missing field or one of an odd type never hides the failure."""
 
     def get_value(self, key: int | str, args: Any, kwargs: Any) -> Any:
         return kwargs.get(key, f"(unknown {key})")
@@ -53,10 +55,6 @@ class _Filler(string.Formatter):
             return str(super().format_field(value, format_spec))
         except (TypeError, ValueError):
             return str(value)
-
-
-def _rebuild(kind: type[MivaaError], fields: dict[str, Any]) -> MivaaError:
-    return kind(**fields)
 
 
 class ExtraMissing(MivaaError):

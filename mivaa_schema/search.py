@@ -1,4 +1,4 @@
-"""Typed calls of the search functions, for whoever is asking on a session or a connection."""
+"""Typed calls of the search functions, with the identity of a session or a connection."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class FoundChunk:
 
 
 def search_documents(
-    database: Session | Connection,
+    session: Session | Connection,
     query_embedding: Vector | None,
     *,
     query_embedding_legacy: Vector | None = None,
@@ -71,36 +71,38 @@ def search_documents(
     """Find the active and published documents that are nearest to a query, nearest first.
 
     Args:
-        database: Where the identity of the user is set; with an asynchronous session, call this
-            through its ``run_sync``.
+        session: With the identity of the user; for an asynchronous session, call this through its
+            ``run_sync``.
         query_embedding: Shape ``(768,)``; None only together with a legacy one.
-        query_embedding_legacy: Shape ``(1536,)``; while embeddings move, it finds the documents
-            that have only a legacy embedding.
-        workspace_id: For users, it can only confirm the workspace of the request; roles that see
-            all workspaces must name one.
-        match_threshold: Only documents with a similarity above it, -1 to 1.
-        match_count: At most so many, 1 to 1000.
-        query_model: Model of the query; documents of another recorded one are refused.
+        query_embedding_legacy: Shape ``(1536,)``; during the migration of embeddings, it finds the
+            documents that have only a legacy embedding.
+        workspace_id: You may pass a workspace id, but only that of your own request; any other is
+            refused. Roles that see all workspaces must pass one.
+        match_threshold: Only rows with a similarity above it, -1 to 1.
+        match_count: Maximum number of rows, 1 to 1000.
+        query_model: Model of the query; documents with another recorded model are refused.
 
     Raises:
         ValueError: A vector has more than one dimension.
-        sqlalchemy.exc.DBAPIError: The database refuses; its SQLSTATE is 42501 where the user has
-            no such workspace, 22004 where a workspace or a query is missing, 22023 where an
-            argument is out of its range.
+        sqlalchemy.exc.DBAPIError: The database refuses. Its SQLSTATE is 42501 if the user has no
+            such workspace, 22004 if a workspace or a query is missing, 22023 if an argument is out
+            of its range.
     """
-    arguments = {
-        "query_embedding": _vector(query_embedding),
-        "query_embedding_legacy": _vector(query_embedding_legacy),
-        "workspace_id_param": workspace_id,
-        "match_threshold": match_threshold,
-        "match_count": match_count,
-        "query_model": query_model,
-    }
-    return [FoundDocument(**row) for row in _call("search_documents_hybrid", database, arguments)]
+    rows = _call(
+        "search_documents_hybrid",
+        session,
+        query_embedding=_vector(query_embedding),
+        query_embedding_legacy=_vector(query_embedding_legacy),
+        workspace_id_param=workspace_id,
+        match_threshold=match_threshold,
+        match_count=match_count,
+        query_model=query_model,
+    )
+    return [FoundDocument(**row) for row in rows]
 
 
 def search_chunks(
-    database: Session | Connection,
+    session: Session | Connection,
     query_embedding: Vector | None,
     *,
     query_embedding_legacy: Vector | None = None,
@@ -112,35 +114,34 @@ def search_chunks(
 ) -> list[FoundChunk]:
     """Find the chunks of active and published documents that are nearest to a query.
 
+    Arguments and errors are those of :func:`search_documents`.
+
     Args:
-        database: As for :func:`search_documents`, like all arguments that are not named here.
-        query_embedding: Shape ``(768,)``; None only together with a legacy one.
+        session: With the identity of the user.
+        query_embedding: Shape ``(768,)``.
         query_embedding_legacy: Shape ``(1536,)``.
         workspace_id: Workspace to search.
-        match_threshold: Only chunks with a similarity above it, -1 to 1.
-        match_count: At most so many, 1 to 1000.
-        document_ids: Only chunks of these documents; of all documents without it.
+        match_threshold: Only rows with a similarity above it, -1 to 1.
+        match_count: Maximum number of rows, 1 to 1000.
+        document_ids: Only chunks of these documents; None for all documents.
         query_model: Model of the query.
-
-    Raises:
-        ValueError: A vector has more than one dimension.
-        sqlalchemy.exc.DBAPIError: The database refuses, as for :func:`search_documents`.
     """
-    arguments = {
-        "query_embedding": _vector(query_embedding),
-        "query_embedding_legacy": _vector(query_embedding_legacy),
-        "workspace_id_param": workspace_id,
-        "match_threshold": match_threshold,
-        "match_count": match_count,
-        "document_ids": None if document_ids is None else list(document_ids),
-        "query_model": query_model,
-    }
-    rows = _call("search_document_chunks_hybrid", database, arguments)
+    rows = _call(
+        "search_document_chunks_hybrid",
+        session,
+        query_embedding=_vector(query_embedding),
+        query_embedding_legacy=_vector(query_embedding_legacy),
+        workspace_id_param=workspace_id,
+        match_threshold=match_threshold,
+        match_count=match_count,
+        document_ids=None if document_ids is None else list(document_ids),
+        query_model=query_model,
+    )
     return [FoundChunk(**row) for row in rows]
 
 
-# Vectors go as text without a type, so that the function's own type reads it, in whichever schema
-# that is. What the server says about dimensions and ranges is the only word on them.
+# Vectors are text without a type, so that the function's own type reads it, in whichever schema
+# that is. The server alone checks dimensions and ranges.
 _TYPES: dict[str, sa.types.TypeEngine[Any]] = {
     "query_embedding": sa.types.NULLTYPE,
     "query_embedding_legacy": sa.types.NULLTYPE,
@@ -152,16 +153,14 @@ _TYPES: dict[str, sa.types.TypeEngine[Any]] = {
 }
 
 
-def _call(
-    function: str, database: Session | Connection, arguments: dict[str, Any]
-) -> list[dict[str, Any]]:
+def _call(function: str, session: Session | Connection, **arguments: Any) -> list[dict[str, Any]]:
     binds = [sa.bindparam(n, v, type_=_TYPES[n]) for n, v in arguments.items()]
     named = ", ".join(
         f"{name} => cast(:{name} as uuid[])" if name == "document_ids" else f"{name} => :{name}"
         for name in arguments
     )
     call = sa.text(f"select * from public.{function}({named})").bindparams(*binds)  # noqa: S608
-    return [dict(row) for row in database.execute(call).mappings()]
+    return [dict(row) for row in session.execute(call).mappings()]
 
 
 def _vector(vector: Vector | None) -> str | None:

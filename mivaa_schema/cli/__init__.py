@@ -1,4 +1,4 @@
-"""The command `mivaa-schema`: each module here but `group` adds one command."""
+"""The command `mivaa-schema`: each module here but `group` adds commands."""
 
 import importlib.util
 import pkgutil

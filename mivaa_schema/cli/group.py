@@ -1,14 +1,19 @@
-"""What all commands share: their groups, their options, and how a failure is printed."""
+"""What all commands share: their group, their options, and how a failure is printed."""
 
 from __future__ import annotations
 
+import functools
+import json
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mivaa_schema.errors import ExtraMissing, MivaaError
 from mivaa_schema.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 _INTERRUPTED = 130
 """Exit code of a program that Ctrl-C ended, as shells have it: 128 and the number of SIGINT."""
@@ -39,30 +44,34 @@ class Commands(click.Group):
 @click.group(cls=Commands)
 @click.version_option(package_name="mivaa-schema")
 def main() -> None:
-    """Look after the schema of a multi-workspace document platform."""
-
-
-@main.group()
-def server() -> None:
-    """Start, stop and look at the embedded PostgreSQL."""
-
-
-@main.group()
-def platform() -> None:
-    """Install the stand-in for what Supabase owns."""
+    """Manage the schema of a multi-workspace document platform."""
 
 
 home_option = click.option(
     "--home", help="Folder of the embedded server (MIVAA_HOME, else .mivaa)."
 )
-major_option = click.option(
-    "--major", type=click.Choice(["16", "18"]), default="18", show_default=True,
-    help="PostgreSQL version.",
-)  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
-url_option = click.option(
+_url_option = click.option(
     "--url", help="Database address (DATABASE_URL, else the embedded server)."
 )
+
+
+def database_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that name a database; the command gets them as its first argument."""
+
+    @_url_option
+    @home_option
+    @functools.wraps(command)
+    def run(*, url: str | None, home: str | None, **options: Any) -> None:
+        command(resolve(url=url, home=home), **options)
+
+    return run
+
+
+def show(as_json: bool, found: object, lines: Iterable[str]) -> None:
+    """Print what was found, as JSON or in lines."""
+    for line in [json.dumps(found, indent=2, default=str)] if as_json else lines:
+        click.echo(line)
 
 
 def resolve(**given: Any) -> Settings:

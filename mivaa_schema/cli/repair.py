@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mivaa_schema.cli.group import home_option, json_option, main, resolve, url_option
+from mivaa_schema.cli.group import database_options, json_option, main, show
+from mivaa_schema.settings import Settings
 
 if TYPE_CHECKING:
     import uuid
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from mivaa_schema.repair import Finding
 
 
-@main.command("repair")
+@main.command()
 @click.argument("name", required=False)
-@url_option
-@home_option
+@database_options
 @json_option
 @click.option("--apply", "applies", is_flag=True, help="Repair; without it, nothing is changed.")
 @click.option(
@@ -35,10 +34,9 @@ if TYPE_CHECKING:
     "--batch", type=click.IntRange(1, 100_000), default=1000, show_default=True,
     help="Rows that are read, and committed, at a time.",
 )  # fmt: skip
-def repair_command(
+def repair(
+    settings: Settings,
     name: str | None,
-    url: str | None,
-    home: str | None,
     as_json: bool,
     applies: bool,
     workspace: uuid.UUID | None,
@@ -47,58 +45,51 @@ def repair_command(
 ) -> None:
     """Repair rows that the upgrade found invalid and left as they were.
 
-    Without NAME, lists what there is to repair. With it, says what would be repaired; with --apply
-    repairs it. Killed at any point, the same command continues where it stopped. For the owner of
-    the tables.
+    Without NAME, lists what there is to repair. With NAME, says what would be repaired; with
+    --apply, repairs it. If it is interrupted at any point, the same command continues where it
+    stopped. For the owner of the tables.
     """
     if name is None and (applies or workspace or pairs):
         raise click.UsageError("say which repair: mivaa-schema repair NAME ...")
     if any("=" not in pair for pair in pairs):
         raise click.UsageError("--map is OLD=NEW")
     # Imported here because Alembic is slow to import.
-    from mivaa_schema import repair, target
+    from mivaa_schema import database, repair
 
-    settings = resolve(url=url, home=home)
-    chosen = None if name is None else repair.find(name)
-    options = repair.Options(
-        workspace=workspace, mapping=dict(pair.split("=", 1) for pair in pairs), batch=batch
-    )
-    engine = target.open_engine(settings)
-    if chosen is None:
+    one = None if name is None else repair.find(name)
+    mapping = dict(pair.split("=", 1) for pair in pairs)
+    options = repair.Options(workspace=workspace, mapping=mapping, batch=batch)
+    engine = database.open_engine(settings)
+    printed: dict[str, Any]
+    if one is None:
         found = repair.survey(engine)
-        if as_json:
-            click.echo(json.dumps({name: _as_json(one) for name, one in found.items()}, indent=2))
-            return
-        for one in repair.REPAIRS:
-            there = found[one.name]
-            does = f" ({one.description})" if there else ""
-            click.echo(f"{one.name}: {repair.summary(there)}{does}")
-        click.echo("nothing was changed; `mivaa-schema repair NAME` says more of one")
+        printed = {name: _as_json(findings) for name, findings in found.items()}
+        lines = [
+            f"{each.name}: {repair.summary(found[each.name])}"
+            + (f" ({each.description})" if found[each.name] else "")
+            for each in repair.REPAIRS
+        ]
+        lines.append("nothing was changed; `mivaa-schema repair NAME` shows one in detail")
     elif not applies:
-        findings = repair.survey(engine, [chosen], options)[chosen.name]
-        if as_json:
-            click.echo(json.dumps({"applied": False, "found": _as_json(findings)}, indent=2))
-            return
-        click.echo(f"{chosen.name} {chosen.description}")
-        _print_findings(findings)
-        click.echo(f"nothing was changed; --apply would repair {repair.repairable(findings)}")
+        findings = repair.survey(engine, [one], options)[one.name]
+        printed = {"applied": False, "found": _as_json(findings)}
+        end = f"nothing was changed; --apply would repair {repair.repairable(findings)}"
+        lines = [f"{one.name} {one.description}", *_lines(findings), end]
     else:
-        before, after = repair.apply(engine, chosen, options, settings)
-        if as_json:
-            done = {"applied": True, "before": _as_json(before), "after": _as_json(after)}
-            click.echo(json.dumps(done, indent=2))
-            return
-        click.echo(f"before: {repair.summary(before)}")
-        _print_findings(before)
-        click.echo(f"after: {repair.summary(after)}")
-        _print_findings(after)
+        before, after = repair.apply(engine, one, options, settings)
+        printed = {"applied": True, "before": _as_json(before), "after": _as_json(after)}
+        lines = [f"before: {repair.summary(before)}", *_lines(before)]
+        lines += [f"after: {repair.summary(after)}", *_lines(after)]
+    show(as_json, printed, lines)
 
 
 def _as_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     return [asdict(finding) for finding in findings]
 
 
-def _print_findings(findings: Sequence[Finding]) -> None:
-    for one in findings:
-        count = "unknown" if one.count is None else one.count
-        click.echo(f"  {one.object}: {count} {'to repair' if one.reason is None else one.reason}")
+def _lines(findings: Sequence[Finding]) -> list[str]:
+    return [
+        f"  {one.object}: {'unknown' if one.count is None else one.count}"
+        f" {'to repair' if one.reason is None else one.reason}"
+        for one in findings
+    ]

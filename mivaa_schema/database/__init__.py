@@ -1,9 +1,9 @@
-"""The database: an engine, a connection to it, and what its server must have."""
+"""The database of a run: its address, an engine, and the connection on which a command works."""
 
 from __future__ import annotations
 
 import contextlib
-import re
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -13,65 +13,31 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from mivaa_schema import platform
 from mivaa_schema.errors import MivaaError
+from mivaa_schema.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import psycopg2.extensions
-
-    from mivaa_schema.settings import Settings
-
-OLDEST_SERVER = 15
-OLDEST_VECTOR = (0, 8)
-APPLICATION_NAME = "mivaa-schema"
-CONNECT_TIMEOUT = 10
 
 DRIVER = "postgresql+psycopg2"
 
 POOLER_HINTS = frozenset({"pgbouncer", "pool_mode", "connection_limit", "pool_timeout", "supa"})
-"""What other clients (Prisma above all) write in an address about the pooler that it leads to.
-
-libpq knows none of it. It stays readable in the URL, and no driver sees it.
+"""Options for other clients (mostly Prisma) in an address; the URL keeps them, no driver gets them.
 """
 
 
-class ServerTooOld(MivaaError):
-    """The server is PostgreSQL {found}; 15 or later is needed. Upgrade the server, or unset
-    DATABASE_URL to use the embedded one.
+class TwoTargets(MivaaError):
+    """DATABASE_URL names {environment}, and sqlalchemy.url of the Alembic configuration names
+    {configured}; expected was one of them, or the same. Say which with `-x url=`, or remove one.
+    Nothing was changed.
     """
 
 
-class ServerReadOnly(MivaaError):
-    """The server takes no changes: {reason}. Connect to a primary, in a session that may write."""
-
-
-class NoCreateRight(MivaaError):
-    """User `{user}` may not create in {where}. Let its owner run:
-      {remedy}
-    or connect as a user who may.
-    """
-
-
-class VectorMissing(MivaaError):
-    """The server has no pgvector. Install it there, version 0.8 or later (the package is often
-    called postgresql-{major}-pgvector), or unset DATABASE_URL to use the embedded server.
-    """
-
-
-class VectorTooOld(MivaaError):
-    """The database has pgvector {found}; 0.8 or later is needed (for iterative scans). {remedy}"""
-
-
-class VectorElsewhere(MivaaError):
-    """pgvector is installed in schema `{schema}`; expected was `extensions` or `public`. Move it:
-    alter extension vector set schema extensions;
-    """
-
-
-class VectorNotCreatable(MivaaError):
-    """pgvector is there but not installed in database `{database}`, and `{user}` may not do it.
-    Let a superuser run, in that database:
-      create extension vector;
+class BadConnection(MivaaError):
+    """The connection in config.attributes["connection"] cannot be used: {reason}. Hand over an
+    Engine, or a psycopg2 connection to PostgreSQL on which no transaction is open (call its
+    commit() or rollback() first). Nothing was changed.
     """
 
 
@@ -79,7 +45,9 @@ def database_url(text: str) -> URL:
     """Read a database address in any spelling that people use.
 
     These are `postgres://`, `postgresql://` and `postgresql+psycopg2://` with hosts, ports,
-    options or a socket folder as libpq takes them, and libpq's `host=... dbname=...`.
+    options or a socket folder as libpq takes them, and libpq's `host=... dbname=...`. A password
+    may be percent-encoded or, where only one reading is possible, written as it is. A URL may
+    have `POOLER_HINTS` too.
 
     Returns:
         The address for the psycopg2 driver of SQLAlchemy.
@@ -87,7 +55,6 @@ def database_url(text: str) -> URL:
     Raises:
         MalformedUrl: it cannot be read.
         OtherDriver: it names another driver or database.
-
     """
     # Imported here because the embedded server, the default, does without it.
     from mivaa_schema.database import url
@@ -128,13 +95,9 @@ def plain_engine(url: URL, **options: Any) -> Engine:
     Args:
         url: the address; hints about a pooler are left out of `engine.url`.
         options: further arguments of :func:`sqlalchemy.create_engine`.
-
     """
     url = url.difference_update_query(POOLER_HINTS)
-    arguments: dict[str, Any] = {
-        "application_name": APPLICATION_NAME,
-        "connect_timeout": CONNECT_TIMEOUT,
-    }
+    arguments = {"application_name": "mivaa-schema", "connect_timeout": 10}
     return sa.create_engine(
         url,
         poolclass=NullPool,
@@ -155,14 +118,19 @@ def connect(engine: Engine) -> Iterator[Connection]:
 
 
 def open_engine(settings: Settings) -> Engine:
-    """Reach the database of the settings, or start the embedded one and complete it.
+    """Reach the database of the settings, or start the embedded server and complete its platform.
 
     Raises:
+        TransactionPooler: the address leads through one.
         MivaaError: the database cannot be reached; nothing was changed then.
-
     """
     if settings.url is not None:
-        engine = create_engine(settings.url)
+        # Imported here because the embedded server, the default, does without it.
+        from mivaa_schema.database import pooler
+
+        url = database_url(settings.url)
+        pooler.refuse_transaction_pooler(url, settings.pooler)
+        engine = create_engine(url)
         with connect(engine):
             return engine
     # Imported here because it is an extra: applications have a server already.
@@ -176,128 +144,99 @@ def open_engine(settings: Settings) -> Engine:
     return engine
 
 
+def resolve_settings(
+    x: Mapping[str, str], environ: Mapping[str, str], configured: str | None
+) -> Settings:
+    """The settings of a run, with the configured database if neither names one.
+
+    The database is that of ``-x url=``, else that of DATABASE_URL or ``sqlalchemy.url`` (which
+    must agree where both are set), else the embedded server.
+
+    Args:
+        x: The ``-x`` arguments.
+        environ: The environment.
+        configured: ``sqlalchemy.url`` of the Alembic configuration.
+
+    Raises:
+        TwoTargets: DATABASE_URL and ``sqlalchemy.url`` name different databases.
+        MivaaError: A setting or an address cannot be read.
+    """
+    settings = Settings.resolve(x, environ)
+    if "url" in x or not configured:
+        return settings
+    if settings.url is not None and database_url(settings.url) != database_url(configured):
+        urls = [str(database_url(url)) for url in (settings.url, configured)]
+        raise TwoTargets(environment=urls[0], configured=urls[1])
+    return dataclasses.replace(settings, url=configured)
+
+
+@contextlib.contextmanager
+def connection_of(settings: Settings, given: object, *, changes: bool) -> Iterator[Connection]:
+    """The connection on which an Alembic command works.
+
+    Args:
+        settings: Of :func:`resolve_settings`.
+        given: ``config.attributes["connection"]``: an engine, a connection, or None for the
+            database of the settings.
+        changes: Whether the command ends transactions; a command that only reads can run in the
+            caller's transaction.
+
+    Raises:
+        BadConnection: What the caller gave is no connection, or has a transaction open.
+        MivaaError: The database cannot be reached.
+    """
+    given = open_engine(settings) if given is None else given
+    if isinstance(given, Engine):
+        with connect(given) as connection:
+            _refuse_autocommit(connection)
+            yield connection
+    elif not isinstance(given, Connection):
+        raise BadConnection(reason=f"it is a {type(given).__name__}")
+    elif given.dialect.name != "postgresql":
+        raise BadConnection(reason=f"it leads to {given.dialect.name}")
+    elif not changes:
+        yield given
+    elif given.in_transaction():
+        raise BadConnection(reason="a transaction is open, and each revision has its own")
+    else:
+        _refuse_autocommit(given)
+        with _restored(given):
+            yield given
+
+
+def _refuse_autocommit(connection: Connection) -> None:
+    # PostgreSQL knows no such isolation level, so the dialect does not name it.
+    if getattr(connection.connection.dbapi_connection, "autocommit", False):
+        raise BadConnection(reason="it is in AUTOCOMMIT, where a revision has no transaction")
+
+
+_CHANGED_SETTINGS = """
+select name, current_setting(name) from pg_catalog.pg_settings where name in (
+    'lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout',
+    'idle_session_timeout', 'transaction_timeout', 'client_connection_check_interval',
+    'client_min_messages', 'search_path')
+"""
+
+
+@contextlib.contextmanager
+def _restored(connection: Connection) -> Iterator[None]:
+    """Restore the settings of the caller's session."""
+    former = connection.execute(sa.text(_CHANGED_SETTINGS)).all()
+    connection.commit()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(exc.SQLAlchemyError):
+            connection.rollback()
+            restore = sa.text("select set_config(:name, :value, false)")
+            for name, value in former:
+                connection.execute(restore, {"name": name, "value": value})
+            connection.commit()
+
+
 def explain(error: exc.DBAPIError, url: URL) -> MivaaError:
     """Turn a driver's error into one that says what is wrong and what to do next."""
     # Imported here because most runs do without it.
     from mivaa_schema.database import failures
 
     return failures.explain(error, url)
-
-
-def check_server(connection: Connection) -> None:
-    """Check that the chain can run on this database, by reading catalogs only.
-
-    A transaction that this opens is ended again.
-
-    Raises:
-        MivaaError: the first thing that is missing, with the next step.
-
-    """
-    joined = connection.in_transaction()
-    try:
-        check_version(_one(connection, "select current_setting('server_version_num')::int"))
-        _check_writable(connection)
-        platform.check(connection)
-        _check_rights(connection)
-        _check_vector(connection)
-    finally:
-        if not joined:
-            connection.rollback()
-
-
-def check_version(number: int) -> None:
-    """Check a server version as `server_version_num` gives it, such as 180004.
-
-    Raises:
-        ServerTooOld: it is below 15.
-
-    """
-    major, minor = divmod(number, 10_000)
-    if major < OLDEST_SERVER:
-        # Before 10 the second figure was part of the major version.
-        found = f"{major}.{minor // 100}" if major < 10 else f"{major}.{minor}"
-        raise ServerTooOld(found=found)
-
-
-def version_of(text: str) -> tuple[int, ...]:
-    """Read the numbers of an extension's version: "0.8.5" is (0, 8, 5)."""
-    return tuple(int(figure) for figure in re.findall(r"\d+", text)[:3])
-
-
-def _check_writable(connection: Connection) -> None:
-    if _one(connection, "select pg_is_in_recovery()"):
-        raise ServerReadOnly(reason="it is a standby that replays another server")
-    if _one(connection, "select current_setting('transaction_read_only')") == "on":
-        raise ServerReadOnly(reason="transactions are read-only (default_transaction_read_only)")
-
-
-def _check_rights(connection: Connection) -> None:
-    rights = connection.execute(sa.text(_RIGHTS)).mappings().one()
-    if not rights["database"] and rights["mivaa"] is None:
-        where = f"database `{rights['database_name']}` (the schema mivaa)"
-        right = f"create on database {rights['quoted_database']}"
-    elif rights["mivaa"] is False:
-        where, right = "schema `mivaa`", "usage, create on schema mivaa"
-    elif not rights["public"]:
-        where, right = "schema `public`", "usage, create on schema public"
-    else:
-        return
-    remedy = f"grant {right} to {rights['quoted_user']};"
-    raise NoCreateRight(user=rights["user"], where=where, remedy=remedy)
-
-
-_RIGHTS = """
-select
-    current_user as user,
-    quote_ident(current_user) as quoted_user,
-    current_database() as database_name,
-    quote_ident(current_database()) as quoted_database,
-    has_database_privilege(current_database(), 'create') as database,
-    (select has_schema_privilege(oid, 'create') and has_schema_privilege(oid, 'usage')
-     from pg_namespace where nspname = 'mivaa') as mivaa,
-    (select has_schema_privilege(oid, 'create') and has_schema_privilege(oid, 'usage')
-     from pg_namespace where nspname = 'public') as public
-"""
-
-
-def _check_vector(connection: Connection) -> None:
-    vector = connection.execute(sa.text(_VECTOR)).mappings().one()
-    installed, available = vector["installed"], vector["available"]
-    if installed is None and available is None:
-        raise VectorMissing(major=vector["major"])
-    if version_of(installed or available) < OLDEST_VECTOR:
-        if installed and available and version_of(available) >= OLDEST_VECTOR:
-            remedy = (
-                f"Run, as its owner: alter extension vector update; (the server has {available})"
-            )
-        else:
-            remedy = "Install a later pgvector on the server"
-            remedy += ", then run: alter extension vector update;" if installed else "."
-        raise VectorTooOld(found=installed or available, remedy=remedy)
-    if installed and vector["schema"] not in ("extensions", "public"):
-        raise VectorElsewhere(schema=vector["schema"])
-    if not installed and not vector["creatable"]:
-        raise VectorNotCreatable(user=vector["user"], database=vector["database"])
-
-
-# Supabase's supautils lets users that are no superusers create the extensions that it lists.
-_VECTOR = """
-select
-    (select extversion from pg_extension where extname = 'vector') as installed,
-    (select n.nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace
-     where e.extname = 'vector') as schema,
-    (select default_version from pg_available_extensions where name = 'vector') as available,
-    (select rolsuper from pg_roles where rolname = current_user)
-        or has_database_privilege(current_database(), 'create')
-            and coalesce((select bool_or(trusted or not superuser)
-                          from pg_available_extension_versions where name = 'vector'), false)
-        or coalesce(current_setting('supautils.privileged_extensions', true), '') ~ '\\yvector\\y'
-        as creatable,
-    current_setting('server_version_num')::int / 10000 as major,
-    current_user as user,
-    current_database() as database
-"""
-
-
-def _one(connection: Connection, sql: str) -> Any:
-    return connection.execute(sa.text(sql)).scalar()

@@ -12,40 +12,8 @@ from mivaa_schema.errors import MivaaError
 
 
 class CannotConnect(MivaaError):
-    """No connection to {server}: {detail}
-    Check the address in DATABASE_URL (or `-x url=`) and that the server is up.
-    """
-
-
-class HostUnreachable(MivaaError):
-    """No PostgreSQL answers at {server}: {detail}
-    Check host and port in DATABASE_URL (or `-x url=`), that the server is up, and that no firewall
-    stands between.
-    """
-
-
-class WrongPassword(MivaaError):
-    """The server {server} refuses user `{user}`: {detail}
-    Check user and password in DATABASE_URL (or `-x url=`); the characters @ : / ? # % of a
-    password are written %40 %3A %2F %3F %23 %25.
-    """
-
-
-class NoSuchDatabase(MivaaError):
-    """There is no database `{database}` on {server}. Create it (`createdb {database}`), or correct
-    the name at the end of DATABASE_URL (or `-x url=`).
-    """
-
-
-class ConnectionRefusedByRules(MivaaError):
-    """The server {server} does not let user `{user}` in from here: {detail}
-    Ask for a line in its pg_hba.conf, or try `?sslmode=require` at the end of the address.
-    """
-
-
-class TooManyConnections(MivaaError):
-    """The server {server} has no free connection: {detail}
-    Close some, or wait, and try again.
+    """No connection to {server} as user `{user}`: {detail}
+    {remedy}
     """
 
 
@@ -53,39 +21,34 @@ class DatabaseFailed(MivaaError):
     """The database {server} refused a statement ({sqlstate}): {detail}"""
 
 
-# libpq has no code for a failed connection, so its words must do; server messages can come in
-# other languages, and then the general error shows them as they are.
-_FAILURES: tuple[tuple[type[MivaaError], str], ...] = (
-    (
-        WrongPassword,
-        (
-            "password authentication failed|no password supplied|authentication failed for user"
-            '|role ".*" does not exist|Tenant or user not found'
-        ),
+# libpq has no code for a failed connection, so the words of its message decide. Messages of a
+# server can be in other languages; they come with the general remedy.
+_REMEDIES = {
+    "password authentication failed|no password supplied|authentication failed for user"
+    '|role ".*" does not exist|Tenant or user not found': (
+        "Check user and password in DATABASE_URL (or `-x url=`); the characters @ : / ? # % of a"
+        " password are written %40 %3A %2F %3F %23 %25."
     ),
-    (NoSuchDatabase, 'database ".*" does not exist'),
-    (
-        ConnectionRefusedByRules,
-        (
-            "no pg_hba.conf entry|permission denied for database|not permitted to log in"
-            "|not currently accepting connections"
-        ),
+    'database ".*" does not exist': (
+        "Create the database (`createdb`), or correct its name at the end of DATABASE_URL (or"
+        " `-x url=`)."
     ),
-    (
-        TooManyConnections,
-        (
-            "too many clients|connection slots|too many connections"
-            "|query_wait_timeout|max clients reached"
-        ),
+    "no pg_hba.conf entry|permission denied for database|not permitted to log in"
+    "|not currently accepting connections": (
+        "Ask for a line in the server's pg_hba.conf or for the right to log in, or try"
+        " `?sslmode=require` at the end of the address."
     ),
-    (
-        HostUnreachable,
-        (
-            "could not translate host name|Connection refused|timeout expired|timed out"
-            "|No such file or directory|No route to host|Network is unreachable"
-        ),
+    "too many clients|connection slots|too many connections"
+    "|query_wait_timeout|max clients reached": (
+        "The server has no free connection: close some, or wait, and try again."
     ),
-)
+    "could not translate host name|Connection refused|timeout expired|timed out"
+    "|No such file or directory|No route to host|Network is unreachable": (
+        "Check host and port in DATABASE_URL (or `-x url=`), that the server is up, and that no"
+        " firewall stands between."
+    ),
+    "": "Check the address in DATABASE_URL (or `-x url=`) and that the server is up.",
+}
 
 
 def explain(error: exc.DBAPIError, url: URL) -> MivaaError:
@@ -95,13 +58,6 @@ def explain(error: exc.DBAPIError, url: URL) -> MivaaError:
     sqlstate = getattr(error.orig, "pgcode", None)
     if sqlstate:
         return DatabaseFailed(server=server_name(url), sqlstate=sqlstate, detail=detail)
-    fields = {
-        "server": server_name(url),
-        "detail": detail,
-        "user": url.username or "(the system's user)",
-        "database": url.database or url.username or "(of the user's name)",
-    }
-    for kind, pattern in _FAILURES:
-        if re.search(pattern, detail):
-            return kind(**fields)
-    return CannotConnect(**fields)
+    remedy = next(text for words, text in _REMEDIES.items() if re.search(words, detail))
+    user = url.username or "(the system's user)"
+    return CannotConnect(server=server_name(url), user=user, detail=detail, remedy=remedy)

@@ -41,21 +41,7 @@ class OtherDriver(MivaaError):
 
 
 def read(text: str) -> URL:
-    """Read a database address in any spelling that people use.
-
-    These are `postgres://`, `postgresql://` and `postgresql+psycopg2://` with hosts, ports,
-    options or a socket folder as libpq takes them, and libpq's `host=... dbname=...`. A password
-    may be percent-encoded or, where only one reading is possible, written as it is. In a URL the
-    hints of other clients about a pooler (`POOLER_HINTS`) may stand too.
-
-    Returns:
-        The address for the psycopg2 driver of SQLAlchemy.
-
-    Raises:
-        MalformedUrl: it cannot be read.
-        OtherDriver: it names another driver or database.
-
-    """
+    """As :func:`mivaa_schema.database.database_url` says."""
     text = text.strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
         text = text[1:-1].strip()

@@ -1,8 +1,8 @@
-"""Who is asking: verified claims, bound to every transaction of a session or a connection.
+"""The identity of a request: verified claims, set in every transaction of a session or connection.
 
-Three steps, each one call: :func:`guard` an engine where it is made, turn a token into an
-:class:`Identity` (:class:`mivaa_schema.identity.tokens.TokenVerifier`, with the extra ``jwt``),
-and :func:`identify` the session or the connection that answers the request.
+Three calls: :func:`guard` an engine where it is created, turn a token into an :class:`Identity`
+(:class:`mivaa_schema.identity.tokens.TokenVerifier`, with the extra ``jwt``), and
+:func:`identify` the session or the connection that answers the request.
 """
 
 from mivaa_schema.identity.binding import IdentityMissing, guard, identify

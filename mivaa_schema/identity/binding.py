@@ -1,11 +1,10 @@
-"""Sets who is asking at the begin of every transaction, for that transaction alone."""
+"""Sets the identity of a request at the beginning of every transaction, for that one alone."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -37,14 +36,14 @@ Target = TypeVar("Target", "Session", "AsyncSession", "Connection", "AsyncConnec
 
 DRIVERS = ("psycopg2", "psycopg", "asyncpg")
 
-# Names of execution options: an engine hands them down to its connections, a session to those
-# that it opens, and no connection keeps them when it goes back to the pool.
+# Names of execution options: connections inherit them from their engine or session, and do not
+# keep them when they go back to the pool.
 _GUARD = "mivaa_guard"
 _IDENTITY = "mivaa_identity"
 
-# One round trip. Everything is set each time, whatever the last transaction has left behind, and
-# the older settings of single claims too: the database reads them first. Temporary tables stay with
-# a pooled connection, so names are looked for among them last: one called like ours is not ours.
+# One round trip. Everything is set each time, whatever the last transaction left behind, and the
+# older settings of single claims too, because the database reads them first. Temporary tables stay
+# with a pooled connection, so pg_temp comes last: one of them must not hide a table of ours.
 _SET = sa.text(r"""
 select set_config('request.jwt.claims', :claims, true),
   set_config('request.headers', :headers, true),
@@ -57,38 +56,33 @@ select set_config('request.jwt.claims', :claims, true),
       '(^|,)\s*"?pg_temp(_\d+)?"?\s*(?=,|$)', '', 'g'), ', '), ''),
     'pg_temp'), true),
   set_config('role', :role, true)
-""").bindparams(
-    sa.bindparam("claims", type_=sa.String),
-    sa.bindparam("headers", type_=sa.String),
-    sa.bindparam("role", type_=sa.String),
-)
+""").bindparams(*(sa.bindparam(name, type_=sa.String) for name in ("claims", "headers", "role")))
 
 
 class IdentityMissing(UserWarning):
-    """A transaction has begun without an identity, so it sees no rows."""
+    """A transaction has started without an identity, so it sees no rows."""
 
 
 def guard(engine: AnyEngine, *, role_without_identity: str = USERS) -> AnyEngine:
-    """Let no transaction of an engine begin without saying who is asking.
+    """Give every transaction of an engine the identity of its session or connection.
 
-    Call it once, where the engine is made. Transactions without an identity act as a user whom
-    the database does not know: they see no rows, may write none, and a warning is given. The role
-    that the engine logs in as never answers, whatever it may see; it must be a member of the roles
-    that it acts in, as ``authenticator`` is.
+    Call it once, where the engine is created. Transactions without an identity act as an unknown
+    user: they see no rows, may write none, and cause a warning. The rights of the login role are
+    never used; it must be a member of the roles that the identities have, as ``authenticator`` is.
 
     Args:
-        engine: With psycopg2, psycopg or asyncpg. What is derived from it by
-            ``execution_options()`` is guarded too; to leave an engine open beside a guarded one of
-            the same pool, guard a derived one.
-        role_without_identity: ``authenticated``, or ``anon`` to have statements refused instead
-            of answered without rows.
+        engine: With psycopg2, psycopg or asyncpg. Engines derived from it by
+            ``execution_options()`` are guarded too; to keep an unguarded engine beside a guarded
+            one of the same pool, guard a derived one.
+        role_without_identity: ``authenticated``, or ``anon``, for which statements are refused
+            instead of answered without rows.
 
     Returns:
         The same engine.
 
     Raises:
         DriverNotGuarded: It has another driver.
-        BadIdentity: Such a role would have rights.
+        BadIdentity: The role is another one, which would have rights.
     """
     sync: Engine = _synchronous(engine)
     if role_without_identity not in (USERS, NOBODY):
@@ -106,13 +100,13 @@ def guard(engine: AnyEngine, *, role_without_identity: str = USERS) -> AnyEngine
 
 
 def identify(target: Target, identity: Identity) -> Target:
-    """Say who is asking, in all transactions of a session or a connection from the next one on.
+    """Set the identity of all transactions of a session or a connection from the next one on.
 
     Args:
         target: Of a guarded engine, and not in a transaction. A session keeps the objects that it
-            has loaded, so it can be given to somebody else only after ``close()``; a connection
+            has loaded, so it can change its identity only after ``close()``; a connection can
             between any two transactions.
-        identity: Who is asking.
+        identity: Of the request.
 
     Returns:
         The same session or connection, as in ``with identify(Session(engine), ada) as session``.
@@ -121,7 +115,7 @@ def identify(target: Target, identity: Identity) -> Target:
         BadIdentity: It is no identity.
         BadTarget: It is no session and no open connection.
         EngineNotGuarded: Its engine is not guarded.
-        IdentityChanged: Somebody else is asking already.
+        IdentityChanged: It has another identity.
     """
     _require_identity(identity)
     synchronous = _synchronous(target)
@@ -162,7 +156,7 @@ def _refuse_unguarded(
     _session: Session, _transaction: SessionTransaction, connection: Connection
 ) -> None:
     if _GUARD not in connection.get_execution_options():
-        # Closed, because whoever catches the error could go on with it.
+        # Closed, because code that catches the error could go on using it.
         connection.close()
         _require_guard(connection)
 
@@ -178,12 +172,8 @@ def _require_identity(identity: object) -> None:
         raise BadIdentity(reason=f"it is a {type(identity).__name__}, expected was an Identity")
 
 
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """As whom a transaction was begun; None while that is being set, or for nobody."""
-
-    identity: Identity | None
-    done: bool = True
+# Instead of the identity of a transaction: it is being set, or no transaction was begun.
+_SETTING, _NOT_BEGUN = object(), object()
 
 
 class _Guard:
@@ -191,7 +181,8 @@ class _Guard:
 
     def __init__(self, engine: Engine, role_without_identity: str) -> None:
         self._nobody = Identity(role_without_identity, "")
-        self._begun: WeakKeyDictionary[Connection, _Begun] = WeakKeyDictionary()
+        # The identity with which each connection began its transaction, None for nobody.
+        self._begun: WeakKeyDictionary[Connection, object] = WeakKeyDictionary()
         event.listen(engine, "begin", self._begin)
         event.listen(engine, "begin_twophase", self._begin_twophase)
         event.listen(engine, "before_cursor_execute", self._before_statement)
@@ -202,7 +193,7 @@ class _Guard:
         try:
             self._set(connection)
         except BaseException:
-            # SQLAlchemy would let whoever catches the error go on without a begin: nothing more
+            # SQLAlchemy would let code that catches the error go on without a begin: nothing more
             # may be sent on this connection.
             with contextlib.suppress(Exception):
                 connection.close()
@@ -217,17 +208,14 @@ class _Guard:
         if connection.dialect.detect_autocommit_setting(dbapi_connection):
             raise AutocommitRefused
         identity = bound or self._nobody
-        self._begun[connection] = _Begun(bound, done=False)
-        values = {
-            "claims": identity.claims_json,
-            "headers": identity.headers_json,
-            "role": identity.role,
-        }
+        self._begun[connection] = _SETTING
+        claims, headers = identity.claims_json, identity.headers_json
         try:
+            values = {"claims": claims, "headers": headers, "role": identity.role}
             connection.execute(_SET, values)
         except exc.DBAPIError as error:
             raise _explained(error, connection, identity.role) from error
-        self._begun[connection] = _Begun(bound)
+        self._begun[connection] = bound
         if bound is None:
             _warn(identity.role)
 
@@ -243,17 +231,15 @@ class _Guard:
         context: ExecutionContext | None,
         _executemany: bool,
     ) -> None:
-        begun = self._begun.get(connection)
-        if begun is not None and not begun.done:
+        begun = self._begun.get(connection, _NOT_BEGUN)
+        if begun is _SETTING:
             return
-        if begun is None or _is_idle(connection):
+        if begun is _NOT_BEGUN or _is_idle(connection):
             raise TransactionLost
-        options = connection.get_execution_options() if context is None else (
-            context.execution_options
-        )  # fmt: skip
-        if options.get(_IDENTITY) != begun.identity:
+        options = context.execution_options if context else connection.get_execution_options()
+        if options.get(_IDENTITY) != begun:
             raise IdentityChanged(
-                what="statement", remedy="Bind it by identify(), before the transaction begins"
+                what="statement", remedy="Set it by identify(), before the transaction begins"
             )
 
     def _before_options(self, connection: Connection, options: dict[str, Any]) -> None:
@@ -276,7 +262,7 @@ def _is_idle(connection: Connection) -> bool:
 
 
 def _explained(error: exc.DBAPIError, connection: Connection, role: str) -> Exception:
-    """A login role that may not become another one is a fault of the set-up: say so."""
+    """The error that says what to grant, where the login role may not become another role."""
     state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
     # 22023: the role does not exist.
     if state not in ("42501", "22023"):
@@ -285,16 +271,16 @@ def _explained(error: exc.DBAPIError, connection: Connection, role: str) -> Exce
 
 
 def _warn(role: str) -> None:
-    # At the line of the application that has begun the transaction.
+    # At the line of the application that started the transaction.
     level, frame = 1, sys._getframe()
     while frame.f_back and frame.f_globals.get("__name__", "").startswith(
         (__name__, "sqlalchemy", "contextlib")
     ):
         level, frame = level + 1, frame.f_back
     warnings.warn(
-        "A transaction has begun without an identity, so it acts as role"
-        f" {role} without a user and sees no rows. Call mivaa_schema.identity.identify() on the"
-        " session or the connection before (with Identity.nobody() where nobody is meant).",
+        f"A transaction has started without an identity, so it acts as role {role} without a user"
+        " and sees no rows. Call mivaa_schema.identity.identify() on the session or the connection"
+        " first (with Identity.nobody() for a request without a user).",
         IdentityMissing,
         stacklevel=level,
     )

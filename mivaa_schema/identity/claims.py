@@ -1,4 +1,4 @@
-"""An identity: the claims of whoever is asking, the role to act in, and the workspace named."""
+"""An identity: the claims of a request, the role to act in, and the workspace that it names."""
 
 from __future__ import annotations
 
@@ -23,16 +23,13 @@ _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who is asking, for as many transactions as it is bound to.
-
-    It never changes: what the caller does to its dictionary of claims later has no effect. Make
-    one with :meth:`from_claims`, :meth:`of_user`, :meth:`nobody` or :meth:`service`.
+    """Who sends a request; immutable, and created by one of its class methods.
 
     Attributes:
-        role: The database role that its transactions act in.
-        claims_json: The claims, as the database reads them. Not shown: they hold personal data.
-        workspace_id: The workspace that the request names beside its token, as the header
-            ``x-workspace-id`` does; it decides before any claim. None where it names none.
+        role: The database role of its transactions.
+        claims_json: The claims as JSON. Left out of the repr, because they hold personal data.
+        workspace_id: The workspace that the request names beside its token, in the header
+            ``x-workspace-id``; it has precedence over the claims. None where it names none.
     """
 
     role: str
@@ -51,16 +48,19 @@ class Identity:
             workspace_id: The workspace that the request names beside its token.
 
         Raises:
-            BadIdentity: They name no user, or another role, or are no JSON that PostgreSQL takes.
+            BadIdentity: The claims name no user, or another role, or are no JSON that PostgreSQL
+                accepts.
         """
         role = claims.get("role", USERS)
         if role not in (USERS, NOBODY):
-            raise BadIdentity(
-                reason=f"the claim role is {role!r}, expected was {USERS} or {NOBODY}"
-            )
+            expected = f"{USERS} or {NOBODY}"
+            raise BadIdentity(reason=f"the claim role is {role!r}, expected was {expected}")
         if role == USERS and _uuid(claims.get("sub")) is None:
             raise BadIdentity(reason="the claim sub holds no UUID of a user")
-        return cls(role, _json(claims), _workspace(workspace_id))
+        workspace = None if workspace_id is None else _uuid(workspace_id)
+        if workspace is None and workspace_id is not None:
+            raise BadIdentity(reason="the workspace that it names is no UUID")
+        return cls(role, _json(claims), workspace)
 
     @classmethod
     def of_user(cls, user_id: UUID | str, *, workspace_id: UUID | str | None = None) -> Identity:
@@ -89,7 +89,7 @@ class Identity:
 
     @property
     def user_id(self) -> UUID | None:
-        """The user who is asking; None for nobody and for the application itself."""
+        """The user; None for nobody and for the application itself."""
         return _uuid(self.claims.get("sub"))
 
     @property
@@ -110,18 +110,9 @@ def _json(value: Mapping[str, Any]) -> str:
 
 
 def _uuid(value: object) -> UUID | None:
-    """A UUID in the one spelling that the database takes for one."""
+    """A UUID in the one spelling that the database accepts."""
     try:
         found = UUID(str(value))
     except ValueError:
         return None
     return found if str(found) == str(value).lower() else None
-
-
-def _workspace(value: UUID | str | None) -> UUID | None:
-    if value is None:
-        return None
-    found = _uuid(value)
-    if found is None:
-        raise BadIdentity(reason="the workspace that it names is no UUID")
-    return found

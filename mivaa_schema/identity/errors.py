@@ -23,7 +23,7 @@ class DriverNotGuarded(MivaaError):
 
 class EngineNotGuarded(MivaaError):
     """The engine is not guarded, so its transactions would have the rights of its login role
-    {user}. Call mivaa_schema.identity.guard(engine) once, where the engine is made.
+    {user}. Call mivaa_schema.identity.guard(engine) once, where the engine is created.
     """
 
 
@@ -35,30 +35,27 @@ class RoleNotGranted(MivaaError):
 
 
 class IdentityChanged(MivaaError):
-    """The {what} is to act for somebody else than it does now. {remedy}."""
+    """The {what} has another identity already. {remedy}."""
 
 
 class AutocommitRefused(MivaaError):
     """The engine or the connection is in AUTOCOMMIT, where an identity would end with the
-    statement that sets it. Use a transaction; for work of the owner, use an engine of its own.
+    statement that sets it. Use a transaction, or a separate engine for work of the owner.
     """
 
 
 class TwoPhaseRefused(MivaaError):
-    """A prepared transaction outlives its session, and with it who has asked. Use an ordinary
-    transaction.
-    """
+    """A prepared transaction can outlive its session and its identity. Use an ordinary one."""
 
 
 class TransactionLost(MivaaError):
-    """The transaction whose begin said who is asking is over: it was ended by a statement, or its
-    begin has failed. Nothing was sent. Roll back, and end transactions by commit() and rollback()
-    of SQLAlchemy alone.
+    """The transaction that had the identity is over: a statement ended it, or its begin failed.
+    Nothing was sent. Roll back, and end transactions only by commit() and rollback() of SQLAlchemy.
     """
 
 
 class BadTokenSettings(MivaaError):
-    """Tokens cannot be verified so: {reason}."""
+    """Tokens cannot be verified: {reason}."""
 
 
 class TokenRefused(MivaaError):
@@ -66,6 +63,6 @@ class TokenRefused(MivaaError):
 
 
 class TokenKeysUnavailable(MivaaError):
-    """The keys of the issuer cannot be read from {url}: {reason}. Look whether that address
-    answers with a JSON Web Key Set, and try again.
+    """The keys of the issuer cannot be read from {url}: {reason}. Check that this address answers
+    with a JSON Web Key Set, and try again.
     """

@@ -1,9 +1,10 @@
-"""Turns the access token of a request into the identity of whoever is asking, verified."""
+"""Verifies the access token of a request and makes an identity of it."""
 
 from __future__ import annotations
 
 import http.client
 import json
+import math
 import threading
 import time
 import urllib.request
@@ -44,10 +45,10 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 class TokenVerifier:
     """Verifies the access tokens of one issuer, such as a Supabase project. Safe to share.
 
-    A token must be signed with a key of the issuer, by the algorithm that belongs to that kind of
-    key, whatever the token itself says; it must be meant for the audience, come from the issuer,
-    not be expired, and name a user. Blocks while it fetches keys: in a coroutine, call
-    ``await asyncio.to_thread(verifier.identity, token)`` where keys come from an address.
+    A token must be signed with a key of the issuer, by the algorithm of that kind of key, whatever
+    the token itself says; it must have the audience and the issuer, not be expired, and name a
+    user. It blocks while it fetches keys: in a coroutine, call
+    ``await asyncio.to_thread(verifier.identity, token)`` if keys come from an address.
 
     Args:
         issuer: The claim ``iss``: ``https://<project>.supabase.co/auth/v1``.
@@ -93,18 +94,16 @@ class TokenVerifier:
 
         Raises:
             TokenRefused: It is not valid; the reason can be shown to the client.
-            TokenKeysUnavailable: The issuer's keys cannot be fetched: nobody knows whether it is.
+            TokenKeysUnavailable: The issuer's keys cannot be fetched, so it cannot be verified.
             BadIdentity: The workspace is no UUID.
         """
         claims = self.claims(token)
         try:
-            who = Identity.from_claims(claims)
+            found = Identity.from_claims(claims)
         except BadIdentity as error:
             raise TokenRefused(reason=error.fields["reason"]) from None
-        if who.role != USERS:
+        if found.role != USERS:
             raise TokenRefused(reason="it names no user")
-        if workspace_id is None:
-            return who
         return Identity.from_claims(claims, workspace_id=workspace_id)
 
     def claims(self, token: str) -> dict[str, Any]:
@@ -143,16 +142,16 @@ class TokenVerifier:
 class KeySet:
     """The public keys at an address, fetched when they are needed and kept for a while.
 
-    Not PyJWT's own client: while the address fails, that one asks anew for every token and forgets
-    keys that it still has; and it reads answers of any size.
+    Not PyJWT's own client: while the address fails, that one sends a request for every token and
+    forgets keys that it has; and it reads answers of any size.
 
     Args:
         url: Address of a JSON Web Key Set.
         timeout: Seconds to wait for it.
         lifespan: Seconds after which keys are fetched again.
-        patience: Seconds for which keys stay good while they cannot be fetched again.
-        cooldown: Seconds between two attempts to fetch, for keys that are not known or after a
-            failure: a client that makes up names of keys shall not make us flood the issuer.
+        patience: Seconds for which keys stay valid while they cannot be fetched again.
+        cooldown: Seconds between two attempts to fetch, for unknown keys or after a failure: a
+            client that invents names of keys must not make us flood the issuer.
 
     Raises:
         BadTokenSettings: The address is not https, and not of this machine.
@@ -177,34 +176,30 @@ class KeySet:
         self._cooldown = cooldown
         self._lock = threading.Lock()
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._fetched: float | None = None
-        self._attempted: float | None = None
-        self._failure = "it was not asked yet"
+        self._fetched = self._attempted = -math.inf
+        self._failure = "no request was sent yet"
 
     def find(self, kid: object) -> jwt.PyJWK:
         """The key of a name.
 
         Raises:
             TokenRefused: There is none of that name.
-            TokenKeysUnavailable: The keys cannot be fetched, and none are left that are still good.
+            TokenKeysUnavailable: The keys cannot be fetched, and those fetched before are too old.
         """
         if not isinstance(kid, str):
             raise TokenRefused(reason="it does not name its key (kid)")
         with self._lock:
             now = time.monotonic()
-            if not self._younger_than(self._lifespan, now) or kid not in self._keys:
+            if now - self._fetched >= self._lifespan or kid not in self._keys:
                 self._refresh(now)
-            if not self._younger_than(self._lifespan + self._patience, now):
+            if now - self._fetched >= self._lifespan + self._patience:
                 raise TokenKeysUnavailable(url=self.url, reason=self._failure)
             if kid not in self._keys:
                 raise TokenRefused(reason="the issuer has no key of that name (kid)")
             return self._keys[kid]
 
-    def _younger_than(self, seconds: float, now: float) -> bool:
-        return self._fetched is not None and now - self._fetched < seconds
-
     def _refresh(self, now: float) -> None:
-        if self._attempted is not None and now - self._attempted < self._cooldown:
+        if now - self._attempted < self._cooldown:
             return
         self._attempted = now
         try:
@@ -244,10 +239,7 @@ _OPENER = urllib.request.build_opener(_NoRedirect)
 
 
 def _public_key(found: Any) -> tuple[str, jwt.PyJWK] | None:
-    """A key and its name; None for one that is not ours to use, such as one for encryption.
-
-    PyJWT says which algorithm a key is for, by its kind: a secret is for none of ours.
-    """
+    """A key and its name; None for one that does not verify tokens, such as one for encryption."""
     if not isinstance(found, dict) or found.get("use", "sig") != "sig":
         return None
     kid = found.get("kid")

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from alembic import context
 
-from mivaa_schema import database, migrations, platform, preflight
-from mivaa_schema.database import VectorMissing, VectorTooOld
+from mivaa_schema import migrations, platform, preflight
 from mivaa_schema.errors import MivaaError
 from mivaa_schema.migrations import runner
 from mivaa_schema.operations.batch import REVISION, run
 from mivaa_schema.operations.sql import block, literal, text_array, when
-from mivaa_schema.platform import AuthSchemaMissing
+from mivaa_schema.platform import AuthSchemaMissing, VectorMissing, VectorTooOld
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -168,14 +167,14 @@ end if;
 def check_platform() -> list[str]:
     """The blocks that end a script where the platform or pgvector is missing.
 
-    They say what ``database.check_server`` says online.
+    They say what ``platform.check_server`` says online.
     """
     missing = f"""\
 select string_agg(p.part, ', ' order by p.position) into v_missing
 from unnest({text_array(platform.PARTS)}) with ordinality p (part, position)
 where p.part not in ({platform.PARTS_PRESENT.strip()});
 {when("v_missing is not null", _raise(AuthSchemaMissing(missing=_SLOT), "v_missing"))}"""
-    oldest = ", ".join(str(figure) for figure in database.OLDEST_VECTOR)
+    oldest = ", ".join(str(figure) for figure in platform.OLDEST_VECTOR)
     remedy = "Install a later pgvector on the server, or run: alter extension vector update;"
     absent = VectorMissing(major=_SLOT)
     major = "split_part(current_setting('server_version'), '.', 1)"

@@ -12,7 +12,7 @@ from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import exc, text
 
-from mivaa_schema import database, migrations, preflight
+from mivaa_schema import database, migrations, platform, preflight
 from mivaa_schema.errors import MivaaError
 from mivaa_schema.migrations import RevisionFailed, waits
 from mivaa_schema.operations.batch import REVISION
@@ -171,7 +171,7 @@ def _change(connection: Connection, settings: Settings, name: str, script: Scrip
     process = waits.backend_pid(connection)
     connection.commit()
     with waits.upgrade_lock(connection, settings.upgrade_wait):
-        database.check_server(connection)
+        platform.check_server(connection)
         interrupted = migrations.check_revisions(connection, script)
         if name == "do_stamp":
             _refuse_stamp(connection, interrupted)

@@ -21,7 +21,6 @@ from mivaa_schema.models.base import (
 )
 
 DOCUMENT_STATUSES = ("draft", "active", "published", "archived", "deleted")
-SEARCHABLE_STATUSES = ("active", "published")
 
 
 class Document(Identified, InWorkspace, HasEmbedding, Base):

@@ -1,4 +1,4 @@
-"""Migration tracking: which phase has been reached, and how to take it back."""
+"""Migration tracking: which phase has been reached, and how to roll it back."""
 
 from __future__ import annotations
 

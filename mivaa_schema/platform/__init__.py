@@ -1,9 +1,11 @@
-"""A stand-in for what Supabase owns (roles, schema auth), installed only where it is missing."""
+"""What a server must have, and a stand-in for what Supabase owns: its roles and schema auth."""
 
 from __future__ import annotations
 
+import contextlib
+import re
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import sqlalchemy as sa
@@ -12,6 +14,14 @@ from mivaa_schema.errors import MivaaError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
+
+OLDEST_SERVER = 15
+OLDEST_VECTOR = (0, 8)
+
+
+def _sql(name: str) -> str:
+    return resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
+
 
 # Each part and the file that makes it, in the order in which they build on each other.
 PARTS = {
@@ -25,31 +35,59 @@ PARTS = {
     "auth.role()": "auth.role.sql",
 }
 
-# Parts that Supabase has but the chain does not need: never a reason to refuse a database.
+# Parts that Supabase has but the revisions do not need: no database is refused for them.
 EXTRAS = {
     "role authenticator": "roles.sql",
     "role supabase_auth_admin": "roles.sql",
     "schema extensions": "extensions.sql",
 }
 
-# Catalogs only: names in a schema that is closed to us cannot be resolved, but they can be read.
-PARTS_PRESENT = """
-select 'role ' || rolname from pg_catalog.pg_roles
-union all
-select 'schema ' || nspname from pg_catalog.pg_namespace
-union all
-select 'auth.' || c.relname from pg_catalog.pg_class c
-join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where n.nspname = 'auth' and c.relkind in ('r', 'p')
-union all
-select 'auth.' || p.proname || '()' from pg_catalog.pg_proc p
-join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-where n.nspname = 'auth' and p.pronargs = 0
-"""
+# Catalogs only: they can be read where USAGE on the schema is missing, when names cannot be.
+PARTS_PRESENT = _sql("checks/parts.sql")
+
+
+class ServerTooOld(MivaaError):
+    """The server is PostgreSQL {found}; 15 or later is needed. Upgrade the server, or unset
+    DATABASE_URL to use the embedded one.
+    """
+
+
+class ServerReadOnly(MivaaError):
+    """The server takes no changes: {reason}. Connect to a primary, in a session that may write."""
+
+
+class RightMissing(MivaaError):
+    """User `{user}` lacks rights on {where}. Let its owner run:
+      {remedy}
+    or connect as a user who has them.
+    """
+
+
+class VectorMissing(MivaaError):
+    """The server has no pgvector. Install it there, version 0.8 or later (the package is often
+    called postgresql-{major}-pgvector), or unset DATABASE_URL to use the embedded server.
+    """
+
+
+class VectorTooOld(MivaaError):
+    """The database has pgvector {found}; 0.8 or later is needed (for iterative scans). {remedy}"""
+
+
+class VectorElsewhere(MivaaError):
+    """pgvector is installed in schema `{schema}`; expected was `extensions` or `public`. Move it:
+    alter extension vector set schema extensions;
+    """
+
+
+class VectorNotCreatable(MivaaError):
+    """pgvector is not installed in database `{database}`, and user `{user}` may not install it.
+    Let a superuser run, in that database:
+      create extension vector;
+    """
 
 
 class AuthSchemaMissing(MivaaError):
-    """The database lacks what Supabase brings and this schema builds on: {missing}.
+    """The database lacks what Supabase brings and this schema needs: {missing}.
     On a PostgreSQL of your own, install the stand-in once, as a superuser:
       mivaa-schema platform install
     """
@@ -61,12 +99,6 @@ class AuthUsersUnfit(MivaaError):
     """
 
 
-class NoAuthRight(MivaaError):
-    """User `{user}` may not refer to auth.users: it lacks {missing}. Let its owner run:
-    {remedy}
-    """
-
-
 class PlatformNotPermitted(MivaaError):
     """User `{user}` may not create {part}: {detail}
     Run `mivaa-schema platform install` as a superuser. Nothing was changed.
@@ -74,15 +106,16 @@ class PlatformNotPermitted(MivaaError):
 
 
 class PlatformFailed(MivaaError):
-    """The stand-in's {part} could not be made ({sqlstate}): {detail}
-    Move what is in its way, then run `mivaa-schema platform install` again. Nothing was changed.
+    """The stand-in's {part} could not be created ({sqlstate}): {detail}
+    Rename or drop what conflicts with it, then run `mivaa-schema platform install` again. Nothing
+    was changed.
     """
 
 
 class PlatformOfAnother(MivaaError):
     """Missing are {missing}, but schema `auth` belongs to `{owner}`, and you are `{user}`.
-    What a platform owns is not ours to complete: let `{owner}` add it, or run
-    `mivaa-schema platform install` as a superuser. Nothing was changed.
+    Let `{owner}` add them, or run `mivaa-schema platform install` as a superuser. Nothing was
+    changed.
     """
 
 
@@ -96,65 +129,80 @@ def missing(connection: Connection, *, extras: bool = False) -> list[str]:
 def owner_of_auth(connection: Connection) -> str | None:
     """Name the owner of schema `auth`, None without that schema."""
     sql = "select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'auth'"
-    return connection.execute(sa.text(sql)).scalar()
+    owner: str | None = _value(connection, sql)
+    return owner
 
 
 def is_stand_in(connection: Connection) -> bool:
     """Whether schema `auth` is ours and not a platform's."""
     sql = "select obj_description(to_regnamespace('auth'), 'pg_namespace')"
-    return "stand-in by mivaa-schema" in (connection.execute(sa.text(sql)).scalar() or "")
+    return "stand-in by mivaa-schema" in (_value(connection, sql) or "")
 
 
-def check(connection: Connection) -> None:
-    """Check that the database has what the chain needs of the platform, and that one may use it.
+def check_server(connection: Connection) -> None:
+    """Check that the revisions can run on this database, by reading catalogs only.
+
+    A transaction that this opens is ended again.
 
     Raises:
-        AuthSchemaMissing: parts are missing.
-        AuthUsersUnfit: no foreign key can refer to auth.users.
-        NoAuthRight: the user may not refer to auth.users.
-
+        MivaaError: the first thing that is missing, with the next step.
     """
-    lacking = missing(connection)
-    if lacking:
-        raise AuthSchemaMissing(missing=", ".join(lacking))
-    fault = connection.execute(sa.text(_USERS_FAULT)).scalar()
-    if fault:
-        raise AuthUsersUnfit(fault=fault)
-    user, name, auth, users = connection.execute(sa.text(_RIGHTS)).one()
-    if not auth:
-        remedy = f"grant usage on schema auth to {name};"
-        raise NoAuthRight(user=user, missing="USAGE on schema auth", remedy=remedy)
-    if not users:
-        remedy = f"grant references on auth.users to {name};"
-        raise NoAuthRight(user=user, missing="REFERENCES", remedy=remedy)
+    joined = connection.in_transaction()
+    try:
+        check_version(_value(connection, "select current_setting('server_version_num')::int"))
+        if _value(connection, "select pg_is_in_recovery()"):
+            raise ServerReadOnly(reason="it is a standby that replays another server")
+        if _value(connection, "select current_setting('transaction_read_only')") == "on":
+            raise ServerReadOnly(reason="default_transaction_read_only is on")
+        if lacking := missing(connection):
+            raise AuthSchemaMissing(missing=", ".join(lacking))
+        if fault := _value(connection, _sql("checks/users_fault.sql")):
+            raise AuthUsersUnfit(fault=fault)
+        rights = connection.execute(sa.text(_sql("checks/lacking_right.sql"))).mappings()
+        if lacking_right := rights.one_or_none():
+            raise RightMissing(**lacking_right)
+        _check_vector(connection)
+    finally:
+        if not joined:
+            connection.rollback()
 
 
-# A foreign key needs a column of the right type and a key on it alone.
-_USERS_FAULT = """
-select case
-    when a.attnum is null then 'has no column id'
-    when a.atttypid <> 'uuid'::regtype then 'its id is ' || format_type(a.atttypid, a.atttypmod)
-    when not exists (
-        select from pg_index i
-        where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indimmediate
-            and i.indpred is null and i.indnkeyatts = 1 and i.indkey[0] = a.attnum
-    ) then 'its id is no key'
-end
-from pg_class c
-join pg_namespace n on n.oid = c.relnamespace
-left join pg_attribute a on a.attrelid = c.oid and a.attname = 'id' and not a.attisdropped
-where n.nspname = 'auth' and c.relname = 'users'
-"""
+def check_version(number: int) -> None:
+    """Check a server version as `server_version_num` gives it, such as 180004.
 
-_RIGHTS = """
-select
-    current_user,
-    quote_ident(current_user),
-    (select has_schema_privilege(oid, 'usage') from pg_namespace where nspname = 'auth'),
-    (select has_column_privilege(c.oid, 'id', 'references')
-     from pg_class c join pg_namespace n on n.oid = c.relnamespace
-     where n.nspname = 'auth' and c.relname = 'users')
-"""
+    Raises:
+        ServerTooOld: it is below 15.
+    """
+    major, minor = divmod(number, 10_000)
+    if major < OLDEST_SERVER:
+        # Before 10 the second figure was part of the major version.
+        found = f"{major}.{minor // 100}" if major < 10 else f"{major}.{minor}"
+        raise ServerTooOld(found=found)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    """Read the numbers of an extension's version: "0.8.5" is (0, 8, 5)."""
+    return tuple(int(figure) for figure in re.findall(r"\d+", text)[:3])
+
+
+def _check_vector(connection: Connection) -> None:
+    vector = connection.execute(sa.text(_sql("checks/vector.sql"))).mappings().one()
+    installed, available = vector["installed"], vector["available"]
+    if installed is None and available is None:
+        raise VectorMissing(major=vector["major"])
+    if _version(installed or available) < OLDEST_VECTOR:
+        if installed and available and _version(available) >= OLDEST_VECTOR:
+            remedy = (
+                f"Run, as its owner: alter extension vector update; (the server has {available})"
+            )
+        else:
+            remedy = "Install a later pgvector on the server"
+            remedy += ", then run: alter extension vector update;" if installed else "."
+        raise VectorTooOld(found=installed or available, remedy=remedy)
+    if installed and vector["schema"] not in ("extensions", "public"):
+        raise VectorElsewhere(schema=vector["schema"])
+    if not installed and not vector["creatable"]:
+        raise VectorNotCreatable(user=vector["user"], database=vector["database"])
 
 
 def install(connection: Connection, *, owner: str | None = None) -> list[str]:
@@ -162,7 +210,7 @@ def install(connection: Connection, *, owner: str | None = None) -> list[str]:
 
     Args:
         connection: commits when no transaction is open on it, else joins that one.
-        owner: role that shall own the new parts of schema `auth`; the current one without it.
+        owner: role that will own the new parts of schema `auth`; None for the current one.
 
     Returns:
         The parts that were installed.
@@ -170,8 +218,7 @@ def install(connection: Connection, *, owner: str | None = None) -> list[str]:
     Raises:
         PlatformOfAnother: schema `auth` is incomplete and belongs to a platform.
         PlatformNotPermitted: the user may not create what is missing.
-        PlatformFailed: something is in the way of what is missing.
-
+        PlatformFailed: an object of the database conflicts with what is missing.
     """
     joined = connection.in_transaction()
     with connection.begin_nested() if joined else connection.begin():
@@ -180,42 +227,37 @@ def install(connection: Connection, *, owner: str | None = None) -> list[str]:
 
 def _install(connection: Connection, owner: str | None) -> list[str]:
     lacking = missing(connection, extras=True)
-    needed = [part for part in lacking if part in PARTS]
-    # A complete platform's extras are its own affair.
-    if not lacking or (not needed and not is_stand_in(connection)):
+    # A platform that has every part may do without the extras.
+    if not lacking or not (PARTS.keys() & lacking or is_stand_in(connection)):
         return []
     # Two at once: the second one waits for the first, then looks again.
     connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('mivaa_schema.platform'))"))
     lacking = missing(connection, extras=True)
-    _refuse_if_of_another(connection, lacking)
-    files: dict[str, str] = {}
-    for part, file in (PARTS | EXTRAS).items():
-        if part in lacking:
-            files.setdefault(file, part)
-    user = str(connection.execute(sa.text("select current_user")).scalar())
-    for file, part in files.items():
-        _run(connection, file, part, user)
+    user = _value(connection, "select current_user")
+    of_auth = [part for part in lacking if part.startswith("auth.")]
+    auth_owner = owner_of_auth(connection) if of_auth else None
+    if auth_owner and not _value(connection, "select has_schema_privilege('auth', 'create')"):
+        raise PlatformOfAnother(missing=", ".join(of_auth), owner=auth_owner, user=user)
+    done = set()
+    for part in lacking:
+        file = (PARTS | EXTRAS)[part]
+        if file not in done:
+            _run(connection, file, part, user)
+            done.add(file)
     if owner is not None:
-        _give(connection, lacking, owner)
+        quoted = connection.dialect.identifier_preparer.quote(owner)
+        for part in lacking:
+            if part == "schema auth" or part in of_auth:
+                kind = "function " if part.endswith("()") else "table " if part in of_auth else ""
+                connection.exec_driver_sql(f"alter {kind}{part} owner to {quoted}")
     return lacking
 
 
-def _refuse_if_of_another(connection: Connection, lacking: list[str]) -> None:
-    of_auth = [part for part in lacking if part.startswith("auth.")]
-    owner = owner_of_auth(connection)
-    sql = "select has_schema_privilege('auth', 'create'), current_user"
-    if of_auth and owner is not None:
-        may_create, user = connection.execute(sa.text(sql)).one()
-        if not may_create:
-            raise PlatformOfAnother(missing=", ".join(of_auth), owner=owner, user=user)
-
-
 def _run(connection: Connection, file: str, part: str, user: str) -> None:
-    sql = resources.files(__name__).joinpath(file).read_text(encoding="utf-8")
-    driver = connection.connection.driver_connection
-    assert driver is not None  # noqa: S101 - an open connection has one
+    """Run the file that creates a part."""
+    sql = _sql(file)
     # Straight to the driver: SQLAlchemy would read % and :name in the text.
-    with driver.cursor() as cursor:
+    with contextlib.closing(connection.connection.cursor()) as cursor:
         try:
             cursor.execute(sql)
         except psycopg2.errors.InsufficientPrivilege as error:
@@ -226,15 +268,5 @@ def _run(connection: Connection, file: str, part: str, user: str) -> None:
             raise PlatformFailed(part=part, sqlstate=error.pgcode, detail=detail) from None
 
 
-def _give(connection: Connection, parts: list[str], owner: str) -> None:
-    quoted = connection.dialect.identifier_preparer.quote(owner)
-    for part in parts:
-        if part == "schema auth":
-            kind = "schema auth"
-        elif part == "auth.users":
-            kind = "table auth.users"
-        elif part.startswith("auth."):
-            kind = f"function {part}"
-        else:
-            continue
-        connection.exec_driver_sql(f"alter {kind} owner to {quoted}")
+def _value(connection: Connection, sql: str) -> Any:
+    return connection.execute(sa.text(sql)).scalar()

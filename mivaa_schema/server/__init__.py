@@ -1,8 +1,10 @@
-"""The embedded PostgreSQL: one server a folder, started when it is needed and left running."""
+"""The embedded PostgreSQL: one server per folder, started when it is needed and left running."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import json
 import os
 import re
 import secrets
@@ -14,11 +16,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import psycopg2
-import psycopg2.extensions
+from psycopg2 import extensions
 
 from mivaa_schema.errors import MivaaError
-from mivaa_schema.server import processes
-from mivaa_schema.server.files import Files, packaged
+from mivaa_schema.server import host
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,16 +50,9 @@ class PortTaken(MivaaError):
     """
 
 
-class InitFailed(MivaaError):
-    """No database could be made in {folder}. initdb says: {detail}
-    Repair the cause (often a full disk or a closed folder) and start again; nothing was left
-    behind.
-    """
-
-
 class ServerNotStarted(MivaaError):
-    """The embedded server in {folder} did not start. Its log ({log}) ends with: {detail}
-    Repair the cause and start again.
+    """The embedded server in {folder} did not start. {source} says: {detail}
+    Repair the cause (often a full disk or a closed folder) and start again.
     """
 
 
@@ -86,31 +80,29 @@ class ServerStatus:
 class EmbeddedServer:
     """A PostgreSQL server in a folder.
 
-    Who can connect. The server listens on a Unix socket in a folder of mode 0700 that belongs to
-    the user it runs as; the socket itself has mode 0700 too. So that user and root can connect,
-    and nobody else on the machine; whoever gets that far is trusted. An ordinary user runs it as
-    himself. Root cannot (PostgreSQL refuses): root runs it as the owner of an existing folder,
-    else as `postgres`, else as `nobody`, and connects through the same socket, because folder
-    modes do not stop root. TCP is off unless a port is asked for; then it is 127.0.0.1 only, with
-    a random scram password in a file that only its owner can read.
+    The server listens on a Unix socket in a folder of mode 0700. So the user it runs as and root
+    can connect, without a password, and nobody else on the machine. An ordinary user runs the
+    server as himself. PostgreSQL refuses to run as root, so root runs it as the owner of an
+    existing folder, else as `postgres`, else as `nobody`. TCP is off unless a port is given; then
+    the server listens on 127.0.0.1 only, and the superuser has a random password in a file that
+    only its owner can read.
 
-    Root never writes in the folder that it gave away (its owner could lead it astray with links):
-    whatever is done there is done by a process of the server's user.
+    Root never writes in the server's folder itself, because the folder's owner could place links
+    there: whatever is done in it is done by a process of the server's user.
 
-    Layout, for version 18 in `.mivaa`: `.mivaa/pg18/data` is the data folder, `pg18/log` the
-    server's log, `pg18/s-...` the socket's folder (in the system's temporary folder where the path
-    would be too long), `pg18/server.json` what is remembered, `pg18/password` the password for
-    TCP. `.mivaa/pg18.lock` guards starting and stopping.
+    For version 18 in `.mivaa`, `.mivaa/pg18/data` is the data folder, `pg18/log` the log,
+    `pg18/s-...` the folder of the socket (in the system's temporary folder if the path would be
+    too long), `pg18/server.json` has socket and port, and `pg18/password` the password.
+    `.mivaa/pg18.lock` is the lock for starting and stopping.
 
     Args:
-        home: the folder, such as `.mivaa`; made when it is missing.
+        home: the folder, such as `.mivaa`; created when it is missing.
         major: PostgreSQL version, 16 or 18.
-        superuser: name of the superuser that a new data folder gets.
+        superuser: name of the superuser of a new data folder.
         durable: False trades safety against power loss for speed (tests).
         extra_conf: further server settings, read at the next start of the server.
-        port: TCP port on 127.0.0.1; 0 switches TCP off; None keeps what was.
+        port: TCP port on 127.0.0.1; 0 switches TCP off; None keeps the last setting.
         binaries: an installation (with bin, lib, share) instead of the packaged one.
-
     """
 
     def __init__(
@@ -126,120 +118,109 @@ class EmbeddedServer:
     ) -> None:
         if os.name == "nt":
             raise EmbeddedUnsupported(system="Windows")
-        # Resolved, because processes are recognised by the folder that they work in.
-        self.home = Path(home).expanduser().resolve()
         self.major = major
         self.superuser = superuser
         self.durable = durable
         self.extra_conf = dict(extra_conf or {})
         self.port = port
-        self.files = Files(self.home, major)
-        self.folder = self.files.folder
-        self.data = self.files.data
-        self.log = self.files.log
+        # Resolved, because processes are recognised by their working folder.
+        self.home = Path(home).expanduser().resolve()
+        self.files = host.Folder(self.home, major)
+        self.folder, self.data, self.log = self.files.path, self.files.data, self.files.log
         self._source = binaries
 
     def start(self) -> None:
-        """Start the server, or do nothing when it answers already.
+        """Start the server, or do nothing if it accepts connections already.
 
-        Makes the data folder at the first start. Ends a server that runs but does not answer, and
-        one whose data folder was deleted, and starts anew.
+        Creates the data folder at the first start. Ends a server that does not accept connections,
+        and one whose data folder was deleted, and starts a new one.
 
         Raises:
             MivaaError: one of the errors of this package, with the next step.
-
         """
         self.files.check_owner()
-        installed = self._source or packaged(self.major)
+        installed = self._source or host.packaged(self.major)
         self.files.make_home()
         with self.files.locked():
             self.files.check_version()
-            pid = processes.postmaster(self.data)
-            same_port = self.port in (None, self.files.remembered().get("port", 0))
-            if self.port and not same_port:
-                _check_port(self.port)
-            if pid and self._answers() and same_port:
+            pid = host.postmaster(self.data)
+            port = self._remembered_port()
+            if self.port not in (None, port):
+                port = self.port or 0
+                _check_port(port)
+            elif pid and self._answers():
                 return
             if pid:
-                # It may not react any more: wait less, recovery restores what is lost.
-                processes.end(pid, processes.QUICK)
-            processes.end_orphans(self.data)
-            self.files.make_folder()
+                # It may not react any more. A short wait is safe: recovery restores the data.
+                host.end(pid, host.QUICK)
+            host.end_orphans(self.data)
+            self.files.make()
             binaries = self.files.binaries(installed)
             if not self.data.exists():
                 self._initialise(binaries)
-            self._configure()
-            self._launch(binaries)
+            self._configure(port)
+            self._launch(binaries, port)
 
     def stop(self) -> None:
         """Stop the server, whatever state it is in; do nothing when there is none.
 
         Raises:
             MivaaError: one of the errors of this package, with the next step.
-
         """
         if not self.home.exists():
-            processes.end_orphans(self.data)
+            host.end_orphans(self.data)
             return
         self.files.check_owner()
         with self.files.locked():
-            pid = processes.postmaster(self.data)
-            if pid:
-                processes.end(pid)
-            processes.end_orphans(self.data)
+            if pid := host.postmaster(self.data):
+                host.end(pid)
+            host.end_orphans(self.data)
             where = self.files.remembered().get("socket")
             if where and not Path(where).is_relative_to(self.folder):
                 self.files.do("rm", "-rf", where)
 
     def status(self) -> ServerStatus:
-        """Look at the server without changing anything."""
+        """The state of the server; changes nothing."""
         self.files.check_owner()
-        pid = processes.postmaster(self.data)
-        running = pid is not None and self._answers(patience=0)
-        return ServerStatus(
-            running=running,
-            pid=pid if running else None,
-            major=self.major,
-            data=self.data,
-            url=self.url() if running else None,
-        )
+        pid = host.postmaster(self.data)
+        if pid is None or not self._answers(patience=0):
+            return ServerStatus(False, None, self.major, self.data, None)
+        return ServerStatus(True, pid, self.major, self.data, self.url())
 
     def url(self, database: str = "postgres", user: str | None = None) -> str:
-        """Address through the socket, in the spelling of libpq; no password is in it.
+        """Address of the socket, as libpq reads it; it holds no password.
 
         Raises:
             ServerNotRunning: the server was never started here.
-
         """
         self.files.check_owner()
         known = self.files.remembered()
         if "socket" not in known:
             raise ServerNotRunning(folder=self.folder)
-        address = f"postgresql://{quote(user or self.superuser, safe='')}@/"
         # The port is part of the socket's name; left out, it would come from PGPORT.
-        address += f"{quote(database, safe='')}?host={quote(known['socket'])}"
-        return f"{address}&port={known.get('port') or _DEFAULT_PORT}"
+        place = f"host={quote(known['socket'])}&port={known.get('port') or _DEFAULT_PORT}"
+        return f"postgresql://{_quoted(user or self.superuser)}@/{_quoted(database)}?{place}"
 
     def tcp_url(self, database: str = "postgres") -> str:
-        """Address through TCP for the superuser, with the password.
+        """TCP address for the superuser, with the password.
 
         Raises:
             TcpOff: the server was started without a port.
-
         """
         self.files.check_owner()
-        port = self.files.remembered().get("port")
+        port = self._remembered_port()
         if not port:
             raise TcpOff(folder=self.folder)
-        user = quote(self.superuser, safe="")
-        password = quote(self.files.password.read_text().strip(), safe="")
-        return f"postgresql://{user}:{password}@127.0.0.1:{port}/{quote(database, safe='')}"
+        login = f"{_quoted(self.superuser)}:{_quoted(self.files.password.read_text().strip())}"
+        return f"postgresql://{login}@127.0.0.1:{port}/{_quoted(database)}"
+
+    def _remembered_port(self) -> int:
+        return int(self.files.remembered().get("port", 0))
 
     def _initialise(self, binaries: Path) -> None:
-        """Make the data folder beside its place and move it there whole."""
+        """Create the data folder under another name, and rename it when it is complete."""
         draft = "data.new"
-        self.files.do("rm", "-rf", draft)
-        self.files.forget()
+        self.files.do("rm", "-rf", draft, "server.json")
         options = ["--encoding=UTF8", "--auth=trust", f"--username={self.superuser}"]
         if self.major >= 17:
             locales = [["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]]
@@ -249,53 +230,56 @@ class EmbeddedServer:
         if not self.durable:
             options.append("--no-sync")
         for locale in locales:
-            # A relative path: no program has to quote what users name their folders.
-            code, printed = self.files.programs.run(
+            # A relative path, so that no program has to quote the names of users' folders.
+            code, printed = self.files.run(
                 binaries / "bin" / "initdb", "-D", draft, *options, *locale, timeout=300
             )
             if code == 0:
                 break
         else:
             self.files.do("rm", "-rf", draft)
-            raise InitFailed(folder=self.folder, detail=printed or f"nothing (exit code {code})")
+            detail = printed or f"nothing (exit code {code})"
+            raise ServerNotStarted(folder=self.folder, source="initdb", detail=detail)
         rules = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
         self.files.write(f"{draft}/pg_hba.conf", rules)
         include = "include_if_exists = 'mivaa.conf'\n"
         self.files.do("sh", "-c", 'cat >> "$1"', "sh", f"{draft}/postgresql.conf", text=include)
         self.files.do("mv", draft, self.data.name)
 
-    def _configure(self) -> None:
-        port = self.files.remembered().get("port", 0) if self.port is None else self.port
+    def _configure(self, port: int) -> None:
+        """Write server.json and the settings of the server."""
         if port:
             _check_port(port)
-        where = self.files.socket_folder()
-        self.files.remember({"socket": str(where), "port": port})
+        where = str(self.files.socket_folder())
+        self.files.write("server.json", json.dumps({"socket": where, "port": port}))
         settings = {
             "listen_addresses": "127.0.0.1" if port else "",
             "port": str(port or _DEFAULT_PORT),
-            "unix_socket_directories": str(where),
+            "unix_socket_directories": where,
             "unix_socket_permissions": "0700",
             "password_encryption": "scram-sha-256",
             "timezone": "UTC",
             "log_timezone": "UTC",
+            **({} if self.durable else _NOT_DURABLE),
+            **self.extra_conf,
         }
-        durability = {} if self.durable else _NOT_DURABLE
-        self.files.configure(settings | durability | self.extra_conf)
+        escaped = str.maketrans({"\\": "\\\\", "'": "''"})
+        lines = [f"{name} = '{value.translate(escaped)}'\n" for name, value in settings.items()]
+        self.files.write("data/mivaa.conf", "".join(lines))
 
-    def _launch(self, binaries: Path) -> None:
-        # PostgreSQL recovers from a stale postmaster.pid by itself (and finds in it the shared
-        # memory of a killed server), unless another process has that number by now: then it
-        # would refuse.
-        pid = processes.recorded_pid(self.data)
-        if pid is not None and processes.is_reused(pid, self.data):
+    def _launch(self, binaries: Path, port: int) -> None:
+        # PostgreSQL removes a stale postmaster.pid by itself (after reading the id of its shared
+        # memory in it), unless another process has that number by now: then it refuses to start.
+        pid = host.recorded_pid(self.data)
+        if pid is not None and host.is_reused(pid):
             self.files.do("rm", "-f", "data/postmaster.pid")
-        # No server holds the data folder, so nobody listens there: what is left is litter.
-        known = self.files.remembered()
-        self.files.do("sh", "-c", 'rm -f "$1"/.s.PGSQL.*', "sh", known["socket"])
+        # No server uses the data folder, so no process listens on a socket that is left there.
+        socket_folder = self.files.remembered()["socket"]
+        self.files.do("sh", "-c", 'rm -f "$1"/.s.PGSQL.*', "sh", socket_folder)
         deadline = time.monotonic() + 30
         while True:
             seen = self.log.stat().st_size if self.log.exists() else 0
-            code, printed = self.files.programs.run(
+            code, printed = self.files.run(
                 binaries / "bin" / "pg_ctl", "start", "--silent", "--wait",
                 f"--timeout={_START_WAIT}", "-D", self.data.name, "-l", self.log.name,
                 timeout=_START_WAIT + 10,
@@ -303,43 +287,37 @@ class EmbeddedServer:
             if code == 0 and self._answers():
                 break
             tail = self._tail(seen) or printed or f"nothing (exit code {code})"
-            if known.get("port") and "Address already in use" in tail:
-                raise PortTaken(port=known["port"])
-            # After a kill of the server its children need a moment to notice.
-            if "shared memory block" in tail and time.monotonic() < deadline:
-                time.sleep(0.2)
-                continue
-            raise ServerNotStarted(folder=self.folder, log=self.log, detail=tail)
-        if known.get("port"):
+            if port and "Address already in use" in tail:
+                raise PortTaken(port=port)
+            # After the server was killed, its child processes take a moment to end.
+            if "shared memory block" not in tail or time.monotonic() > deadline:
+                source = f"Its log ({self.log})"
+                raise ServerNotStarted(folder=self.folder, source=source, detail=tail)
+            time.sleep(0.2)
+        if port:
             self._set_password()
 
     def _tail(self, since: int) -> str:
-        try:
-            with self.log.open("rb") as log:
-                log.seek(since)
-                lines = log.read().decode(errors="replace").splitlines()
-        except OSError:
-            return ""
-        return "\n".join(lines[-8:])
+        """The last lines of the log behind a position in bytes."""
+        with contextlib.suppress(OSError), self.log.open("rb") as log:
+            log.seek(since)
+            return "\n".join(log.read().decode(errors="replace").splitlines()[-8:])
+        return ""
 
     def _set_password(self) -> None:
         if not self.files.password.exists():
             self.files.write(self.files.password.name, secrets.token_urlsafe(24))
         password = self.files.password.read_text().strip()
-        connection = self._connect()
-        try:
-            cursor = connection.cursor()
-            # Hashed here, so that the password itself reaches no log of the server.
-            stored = psycopg2.extensions.encrypt_password(
+        # Hashed here, so that the password itself reaches no log of the server.
+        with contextlib.closing(self._connect()) as connection, connection.cursor() as cursor:
+            stored = extensions.encrypt_password(
                 password, self.superuser, connection, "scram-sha-256"
             )
-            name = psycopg2.extensions.quote_ident(self.superuser, connection)
+            name = extensions.quote_ident(self.superuser, connection)
             cursor.execute(f"alter role {name} password %s", [stored])
             connection.commit()
-        finally:
-            connection.close()
 
-    def _connect(self) -> psycopg2.extensions.connection:
+    def _connect(self) -> extensions.connection:
         known = self.files.remembered()
         return psycopg2.connect(
             host=known.get("socket", "/nowhere"),
@@ -351,7 +329,7 @@ class EmbeddedServer:
         )
 
     def _answers(self, patience: float = 5.0) -> bool:
-        """Whether the server takes connections; waits out a recovery, else `patience` seconds."""
+        """Whether the server accepts connections; waits for a recovery, else `patience` seconds."""
         started = time.monotonic()
         while True:
             try:
@@ -378,3 +356,8 @@ def _check_port(port: int) -> None:
             if error.errno in (errno.EADDRINUSE, errno.EACCES):
                 raise PortTaken(port=port) from None
             raise
+
+
+def _quoted(part: str) -> str:
+    """A part of a URL."""
+    return quote(part, safe="")

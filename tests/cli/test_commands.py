@@ -101,7 +101,7 @@ def test_database_url_of_the_environment_is_used(mivaa, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://me:hunter2@127.0.0.1:1/db")
     done = mivaa("platform", "status")
     assert done.exit_code == 1
-    assert done.stderr.startswith("Error: No PostgreSQL answers at 127.0.0.1:1:")
+    assert done.stderr.startswith("Error: No connection to 127.0.0.1:1 as user `me`:")
     assert "hunter2" not in done.output
 
 

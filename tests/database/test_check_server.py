@@ -10,8 +10,11 @@ import pytest
 import sqlalchemy as sa
 
 from mivaa_schema import platform
-from mivaa_schema.database import (
-    NoCreateRight,
+from mivaa_schema.errors import MivaaError
+from mivaa_schema.platform import (
+    AuthSchemaMissing,
+    AuthUsersUnfit,
+    RightMissing,
     ServerReadOnly,
     ServerTooOld,
     VectorElsewhere,
@@ -21,8 +24,6 @@ from mivaa_schema.database import (
     check_server,
     check_version,
 )
-from mivaa_schema.errors import MivaaError
-from mivaa_schema.platform import AuthSchemaMissing, AuthUsersUnfit, NoAuthRight
 
 
 @pytest.fixture
@@ -138,19 +139,19 @@ def test_users_that_nothing_can_refer_to_are_refused(fit, change, fault):
 @pytest.mark.parametrize(
     ("loss", "kind", "words"),
     [
-        ("revoke create on database {database} from {role}", NoCreateRight,
+        ("revoke create on database {database} from {role}", RightMissing,
          "grant create on database {database} to {role};"),
-        ("revoke create on schema public from {role}", NoCreateRight,
+        ("revoke create on schema public from {role}", RightMissing,
          "grant usage, create on schema public to {role};"),
-        ("revoke usage on schema auth from {role}", NoAuthRight,
+        ("revoke usage on schema auth from {role}", RightMissing,
          "grant usage on schema auth to {role};"),
-        ("revoke references on auth.users from {role}", NoAuthRight,
+        ("revoke references on auth.users from {role}", RightMissing,
          "grant references on auth.users to {role};"),
-        ("create schema mivaa", NoCreateRight,
+        ("create schema mivaa", RightMissing,
          "grant usage, create on schema mivaa to {role};"),
     ],
 )  # fmt: skip
-def test_missing_right_comes_with_the_statement_that_mends_it(fit, owner, loss, kind, words):
+def test_missing_right_comes_with_the_statement_that_grants_it(fit, owner, loss, kind, words):
     names = {"database": fit.name, "role": owner}
     fit.run(loss.format(**names))
     error = refusal(fit, owner)
@@ -164,7 +165,7 @@ def test_missing_right_comes_with_the_statement_that_mends_it(fit, owner, loss, 
 
 def test_closed_auth_schema_is_a_matter_of_rights_not_of_absence(fit, owner):
     fit.run(f"revoke all on schema auth from public, {owner}")
-    assert isinstance(refusal(fit, owner), NoAuthRight)
+    assert isinstance(refusal(fit, owner), RightMissing)
 
 
 def test_own_private_schema_needs_no_right_on_the_database(fit, owner):

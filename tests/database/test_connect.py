@@ -12,15 +12,7 @@ from sqlalchemy import exc
 
 from mivaa_schema import platform
 from mivaa_schema.database import connect, create_engine, database_url, explain, open_engine
-from mivaa_schema.database.failures import (
-    CannotConnect,
-    ConnectionRefusedByRules,
-    DatabaseFailed,
-    HostUnreachable,
-    NoSuchDatabase,
-    TooManyConnections,
-    WrongPassword,
-)
+from mivaa_schema.database.failures import CannotConnect, DatabaseFailed
 from mivaa_schema.server import EmbeddedServer
 from mivaa_schema.settings import Settings
 
@@ -30,9 +22,10 @@ def value(connection, sql):
 
 
 def failure_of(url):
-    with pytest.raises(Exception) as failure, connect(create_engine(url)):  # noqa: PT011
+    """The message of a failure to connect."""
+    with pytest.raises(CannotConnect) as failure, connect(create_engine(url)):
         pass
-    return failure.value
+    return str(failure.value)
 
 
 # Sessions
@@ -79,40 +72,40 @@ def test_connections_are_closed_not_pooled(place):
 
 
 def test_unknown_database_is_named(place):
-    error = failure_of(place.server.url("nowhere"))
-    assert isinstance(error, NoSuchDatabase)
-    assert "no database `nowhere`" in str(error)
+    message = failure_of(place.server.url("nowhere"))
+    assert 'database "nowhere" does not exist' in message
+    assert "Create the database" in message
 
 
 def test_unknown_role_is_a_matter_of_user_and_password(place):
-    error = failure_of(place.url("stranger"))
-    assert isinstance(error, WrongPassword)
-    assert "`stranger`" in str(error)
+    message = failure_of(place.url("stranger"))
+    assert "Check user and password" in message
+    assert "`stranger`" in message
 
 
 def test_role_that_may_not_log_in(place, role):
     place.run(f"alter role {role} nologin")
-    assert isinstance(failure_of(place.url(role)), ConnectionRefusedByRules)
+    assert "the right to log in" in failure_of(place.url(role))
 
 
 def test_full_database(place, role):
     place.run(f"alter role {role} connection limit 0")
-    assert isinstance(failure_of(place.url(role)), TooManyConnections)
+    assert "has no free connection" in failure_of(place.url(role))
 
 
 def test_closed_port_names_host_and_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    error = failure_of(f"postgresql://me:hunter2@127.0.0.1:{port}/db")
-    assert isinstance(error, HostUnreachable)
-    assert f"127.0.0.1:{port}" in str(error)
-    assert "hunter2" not in str(error)
+    message = failure_of(f"postgresql://me:hunter2@127.0.0.1:{port}/db")
+    assert "Check host and port" in message
+    assert f"127.0.0.1:{port}" in message
+    assert "hunter2" not in message
 
 
 def test_unknown_host_and_missing_socket():
-    assert isinstance(failure_of("postgresql://me@no-such-host.invalid/db"), HostUnreachable)
-    assert isinstance(failure_of("postgresql:///db?host=/nowhere"), HostUnreachable)
+    assert "Check host and port" in failure_of("postgresql://me@no-such-host.invalid/db")
+    assert "Check host and port" in failure_of("postgresql:///db?host=/nowhere")
 
 
 def test_port_that_is_no_postgresql():
@@ -128,17 +121,17 @@ def test_port_that_is_no_postgresql():
 
         threading.Thread(target=hang_up, daemon=True).start()
         url = f"postgresql://me@127.0.0.1:{other.getsockname()[1]}/db?sslmode=disable"
-        assert isinstance(failure_of(url), CannotConnect)
+        assert "Check the address" in failure_of(url)
         other.shutdown(socket.SHUT_RDWR)
 
 
 def test_wrong_password_says_so_and_keeps_it_to_itself(tcp_server):
     url = tcp_server.tcp_url().replace(tcp_server.tcp_url().split(":")[2].split("@")[0], "hunter2")
-    error = failure_of(url)
-    assert isinstance(error, WrongPassword)
-    assert "`postgres`" in str(error)
-    assert "hunter2" not in str(error)
-    assert isinstance(failure_of(url.replace(":hunter2", "")), WrongPassword)
+    message = failure_of(url)
+    assert "Check user and password" in message
+    assert "`postgres`" in message
+    assert "hunter2" not in message
+    assert "Check user and password" in failure_of(url.replace(":hunter2", ""))
 
 
 def test_statement_that_fails_keeps_its_sqlstate(place):
@@ -159,7 +152,7 @@ def test_address_of_the_settings_is_used_as_it_is(place):
 
 
 def test_failing_address_fails_at_once():
-    with pytest.raises(HostUnreachable):
+    with pytest.raises(CannotConnect, match="Check host and port"):
         open_engine(Settings(url="postgresql:///db?host=/nowhere"))
 
 

@@ -166,12 +166,32 @@ def test_a_script_reads_history_alone(command: tuple[str, ...]) -> None:
     assert_of_history_alone(watched(*command))
 
 
+def assert_imports_few_modules(found: dict[str, list[str]]) -> None:
+    ours = [name for name in found["modules"] if name.partition(".")[0] == "mivaa_schema"]
+    assert len(ours) <= 20, f"an upgrade imports {len(ours)} modules: {ours}"
+
+
 def test_upgrade_and_downgrade_read_history_alone(platform_database: Database) -> None:
     up = watched("upgrade", "head", database=platform_database)
     assert_of_history_alone(up)
-    ours = [name for name in up["modules"] if name.partition(".")[0] == "mivaa_schema"]
-    assert len(ours) <= 20, f"an upgrade imports {len(ours)} modules: {ours}"
+    assert_imports_few_modules(up)
     assert_of_history_alone(watched("downgrade", "base", database=platform_database))
+
+
+@pytest.mark.usefixtures("embedded")
+def test_an_upgrade_of_the_embedded_server_imports_few_modules(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    up = watched("upgrade", "head")
+    assert "mivaa_schema.server" in up["modules"]
+    assert_of_history_alone(up)
+    assert_imports_few_modules(up)
+
+
+def test_one_module_too_many_would_be_seen() -> None:
+    with pytest.raises(AssertionError, match="imports 21 modules"):
+        assert_imports_few_modules({"modules": [f"mivaa_schema.m{n}" for n in range(21)]})
 
 
 def test_reading_current_definitions_would_be_seen() -> None:

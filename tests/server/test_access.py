@@ -14,14 +14,16 @@ import sqlalchemy as sa
 
 from mivaa_schema.database import create_engine
 from mivaa_schema.server import EmbeddedServer, PortTaken, ServerNotStarted, TcpOff
-from mivaa_schema.server.files import (
+from mivaa_schema.server.host import (
+    BinariesMissing,
     DataFolderDamaged,
     DataFolderForeign,
     DataFolderOtherMajor,
+    DataFolderUnreachable,
     FolderNotWritable,
+    NoServerUser,
     packaged,
 )
-from mivaa_schema.server.processes import BinariesMissing, DataFolderUnreachable, NoServerUser
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be others")
 

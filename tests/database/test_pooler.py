@@ -20,11 +20,11 @@ from fixtures.bouncers import Bouncer, bouncer, load, needs_pgbouncer
 from fixtures.clusters import Kind, Servers
 from fixtures.databases import OWNER, Database
 from mivaa_schema.database import create_engine, database_url
-from mivaa_schema.database.failures import HostUnreachable
+from mivaa_schema.database.failures import CannotConnect
+from mivaa_schema.database.pooler import TransactionPooler, declared, refuse_transaction_pooler
 from mivaa_schema.migrations import UPGRADE_LOCK
 from mivaa_schema.server import EmbeddedServer
 from mivaa_schema.settings import BadSetting, Settings
-from mivaa_schema.target import TransactionPooler, declared, refuse_transaction_pooler
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,8 +81,13 @@ def test_session_pooler_of_the_setting_is_believed_without_a_comparison(
     assert not refuses(url, setting)
 
 
+<<<<<<< HEAD:tests/database/test_target.py
 def test_address_decides_when_the_setting_is_auto() -> None:
     with pytest.raises(HostUnreachable):
+=======
+def test_address_is_asked_when_nothing_is_said() -> None:
+    with pytest.raises(CannotConnect):
+>>>>>>> trim-b:tests/database/test_pooler.py
         refuse_transaction_pooler(database_url(NOWHERE))
 
 

@@ -1,0 +1,76 @@
+"""`mivaa-schema preflight` and `mivaa-schema drift`: comparisons that change nothing."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import asdict
+
+import click
+
+from mivaa_schema.cli.group import database_options, json_option, main, show
+from mivaa_schema.settings import Settings
+
+
+@main.command()
+@database_options
+@json_option
+@click.option(
+    "--lock-members", is_flag=True,
+    help="As for an upgrade with -x lock_members=yes (MIVAA_LOCK_MEMBERS).",
+)  # fmt: skip
+def preflight(settings: Settings, as_json: bool, lock_members: bool) -> None:
+    """List what would stop an upgrade, and what its owner should know; changes nothing.
+
+    Ends with code 1 if the upgrade would be refused.
+    """
+    # Imported here because SQLAlchemy is slow to import.
+    from mivaa_schema import database, platform
+    from mivaa_schema.preflight import report
+
+    with database.connect(database.open_engine(settings)) as connection:
+        # A standby can be examined as well.
+        with contextlib.suppress(platform.ServerReadOnly):
+            platform.check_server(connection)
+        findings = report(connection, lock_members=lock_members or settings.lock_members)
+    errors = sum(finding.severity == "error" for finding in findings)
+    lines = [
+        f"{finding.severity:7}  {finding.object} is {finding.found}\n"
+        f"         expected: {finding.expected}\n"
+        f"         {finding.remedy}"
+        for finding in findings
+    ]
+    lines.append(f"{_count(errors, 'error')}, {_count(len(findings) - errors, 'warning')}")
+    show(as_json, [asdict(finding) for finding in findings], lines)
+    if errors:
+        raise click.exceptions.Exit(1)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+@main.command()
+@database_options
+@json_option
+@click.option("--sql", "as_sql", is_flag=True, help="Print the SQL that repairs it, for psql.")
+def drift(settings: Settings, as_json: bool, as_sql: bool) -> None:
+    """List where the database differs from what the revisions created; changes nothing.
+
+    Ends with code 1 if there is drift.
+    """
+    # Imported here because SQLAlchemy is slow to import.
+    from mivaa_schema import database
+    from mivaa_schema.drift import find
+    from mivaa_schema.drift.repair import repair_sql
+
+    with database.connect(database.open_engine(settings)) as connection:
+        differences = find(connection)
+        script = repair_sql(connection, differences) if as_sql else ""
+    if as_sql and not as_json:
+        click.echo(script, nl=False)
+    else:
+        show(as_json, [each.as_json() for each in differences], map(str, differences))
+        if not as_json:
+            click.echo(f"{len(differences)} differences", err=True)
+    if differences:
+        raise click.exceptions.Exit(1)
