@@ -1,0 +1,3 @@
+-- maps unknown statuses of memberships, which count as not active, by --map old=new
+-- body: map_value
+-- rows of: checks

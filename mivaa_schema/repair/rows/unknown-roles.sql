@@ -1,0 +1,3 @@
+-- maps unknown roles, which give no right, by --map old=new
+-- body: map_value
+-- rows of: checks

@@ -1,0 +1,3 @@
+-- maps unknown statuses, by --map old=new
+-- body: map_value
+-- rows of: checks
