@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import groupby
 
 import click
 
@@ -31,8 +32,8 @@ def drift_command(url: str | None, home: str | None, as_json: bool, as_sql: bool
     elif as_sql:
         click.echo(script, nl=False)
     else:
-        for difference in differences:
-            click.echo(difference)
+        for item, group in groupby(differences, lambda difference: difference.object):
+            click.echo(f"{item}: " + "; ".join(difference.detail() for difference in group))
         click.echo(f"{len(differences)} differences", err=True)
     if differences:
         raise click.exceptions.Exit(1)

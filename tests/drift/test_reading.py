@@ -16,6 +16,7 @@ from fixtures.drift import catalog_of, found, psql, script
 from fixtures.existing_platform import run
 from mivaa_schema import drift
 from mivaa_schema.cli import main
+from mivaa_schema.database import reading
 from mivaa_schema.migrations import UnknownRevision
 
 READER = "drift_reader"
@@ -107,15 +108,15 @@ def test_an_open_transaction_stays_as_it_was(head_database: Database) -> None:
 def test_an_exclusive_lock_ends_it_with_one_message(
     head_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drift, "LOCK_TIMEOUT", "100ms")
+    monkeypatch.setattr(reading, "LOCK_TIMEOUT", "100ms")
     with head_database.owner() as holder:
         holder.exec_driver_sql("lock table public.documents in access exclusive mode")
         done = verb(head_database)
         assert done.exit_code == 1
-        assert "a lock was not granted within 100ms. Held by: process " in done.output
+        assert "a lock was not granted within 100ms. Blocked by: process " in done.output
         assert "on documents" in done.output
         with head_database.engine().connect() as connection, connection.begin():
-            with pytest.raises(drift.CatalogLocked):
+            with pytest.raises(reading.TableLocked):
                 drift.find(connection)
             assert connection.execute(sa.text("select 1")).scalar_one() == 1
     assert verb(head_database).exit_code == 0
