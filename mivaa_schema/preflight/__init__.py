@@ -4,20 +4,19 @@ Each file in ``errors/`` and ``warnings/`` is a query for object, found, expecte
 ``all_columns``, ``pending_columns`` and the like are what all revisions create, or those that are
 still to come, as their manifests say. ``:name`` is a value and ``{name}`` an identifier; ``for each
 of`` a list makes one query for each of its items. A query runs if it can read what it ``needs``.
-Online, values are bind parameters; in the script, they are variables of one block.
+All of them are put into one block, online and in a script, whose variables hold the values.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql
 
 from mivaa_schema import history
@@ -25,7 +24,7 @@ from mivaa_schema.database.reading import rolled_back
 from mivaa_schema.errors import MivaaError
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection, CursorResult, Row
+    from sqlalchemy.engine import Connection
 
 Severity = Literal["error", "warning"]
 Item = dict[str, Any]
@@ -55,10 +54,7 @@ VALUES = {
     "recorded": "text[]",
     "definitions": "jsonb",
 }
-"""Values that every query may use, and their types."""
-
-FOUND: Item = {"readable": [], "revision": "", "recorded": [], "definitions": "{}"}
-"""Those that queries in ``state/`` find, as they are until then."""
+"""Values that every query may use, and their types; queries in ``state/`` find the last four."""
 
 STATE = ("readable", "revision", "recorded")
 _PRIVATE_SCHEMA = "mivaa"
@@ -108,7 +104,7 @@ def refuse_what_cannot_be_adopted(connection: Connection, *, lock_members: bool 
         AdoptionRefused: With every error that was found.
         TableLocked: Another session holds a table under ACCESS EXCLUSIVE.
     """
-    findings = _findings(connection, ("error",), lock_members)
+    findings = _findings(connection, "error", lock_members=lock_members)
     if findings:
         lines = "\n  ".join(f"{number}. {one}" for number, one in enumerate(findings, 1))
         raise AdoptionRefused(count=len(findings), findings=lines)
@@ -122,15 +118,28 @@ def report(connection: Connection, *, lock_members: bool = False) -> list[Findin
     Raises:
         TableLocked: Another session holds a table under ACCESS EXCLUSIVE.
     """
-    return _findings(connection, ("error", "warning"), lock_members)
+    return _findings(connection, "error", "warning", lock_members=lock_members)
 
 
 def offline(*, lock_members: bool = False) -> str:
     """The statement that a script runs first: it fails with one error that lists everything."""
-    # Imported here because an online run needs none of it.
-    from mivaa_schema.preflight import script
+    return _block("error", lock_members=lock_members, is_script=True)
 
-    return script.render(lock_members=lock_members)
+
+_UNKNOWN: Item = dict.fromkeys(("object", "found", "expected", "remedy"), "?")
+
+
+def _findings(connection: Connection, *severities: Severity, lock_members: bool) -> list[Finding]:
+    # The settings are rolled back, too.
+    with rolled_back(connection, read_only=False):
+        connection.exec_driver_sql(
+            "select set_config(name, '0', true) from pg_catalog.pg_settings"
+            " where name in ('statement_timeout', 'transaction_timeout')"
+        )
+        block = _block(*severities, lock_members=lock_members, is_script=False)
+        connection.exec_driver_sql(block, execution_options={"no_parameters": True})
+        found = connection.exec_driver_sql("select current_setting('mivaa.findings')").scalar_one()
+    return [Finding(**{**_UNKNOWN, **one}) for one in json.loads(found)]
 
 
 # What is expected
@@ -145,37 +154,33 @@ def expected_objects() -> list[Item]:
         if schema == _PRIVATE_SCHEMA or (kind == "check" and not one.get("allowed")):
             continue
         is_qualified = kind in ("table", "index", "function")
-        column = one["name"] if kind == "column" else one.get("column")
-        target = one.get("references")
-        keys = one.get("columns", []) if kind == "unique" else []
-        item = {
-            "kind": kind,
-            "revision": one["revision"],
+        item = {name: one[name] for name in _AS_THEY_ARE if name in one} | {
             "relation": _quoted(table),
             "schema_name": schema,
             "table_name": table_name,
             "name": one["name"].partition(".")[2] if is_qualified else one["name"],
             "object_name": one["name"] if is_qualified else f"{table}.{one['name']}",
-            # Of two columns, the first is the workspace, and the second refers to a row in it.
-            "column_name": one["columns"][-1] if target else column,
-            "type": type_,
+            "column_name": one["name"] if kind == "column" else one.get("column"),
             "accepts": one.get("accepts") or (type_ and f"^{re.escape(type_)}$"),
-            "room": one.get("room"),
             "value": one.get("default"),
             "qualified": _quoted(one["name"]) if kind == "index" else None,
             "is_unique": one.get("unique"),
-            "definition": one.get("definition"),
-            "allowed": one.get("allowed"),
-            "columns": keys or None,
-            "keys": ", ".join(map(_PREPARER.quote, keys)) or None,
-            "needs": ", ".join(f"{table}.{name}" for name in keys) or None,
-            "target": target and _quoted(target),
-            "target_name": target,
-            "target_column": one["referenced_columns"][-1] if target else None,
-            "action": (one.get("on_delete") or "no action").partition(" (")[0] if target else None,
         }
+        if kind == "unique" and one.get("columns"):
+            item["columns"] = one["columns"]
+            item["keys"] = ", ".join(map(_PREPARER.quote, one["columns"]))
+            item["needs"] = ", ".join(f"{table}.{name}" for name in one["columns"])
+        if kind == "foreign_key":
+            # Of two columns, the first is the workspace, and the second refers to a row in it.
+            item["column_name"] = one["columns"][-1]
+            item["target_column"] = one["referenced_columns"][-1]
+            item["target"], item["target_name"] = _quoted(one["references"]), one["references"]
+            item["action"] = (one.get("on_delete") or "no action").partition(" (")[0]
         found.append({name: value for name, value in item.items() if value is not None})
     return found
+
+
+_AS_THEY_ARE = ("kind", "revision", "type", "room", "definition", "allowed")
 
 
 def _quoted(qualified: str) -> str:
@@ -195,19 +200,32 @@ class Query:
     text: str
     item: Item
 
-    def filled(self, value: Callable[[str], str], percent: str) -> str:
+    def filled(self) -> str:
         """The text with its placeholders filled in one pass, so that what is put in stays so."""
 
         def fill(found: re.Match[str]) -> str:
             if name := found["identifier"]:
                 is_quoted = name in ("relation", "target", "keys")
-                quoted = self.item[name] if is_quoted else _PREPARER.quote(self.item[name])
-                return str(quoted).replace("%", percent)
-            return value(found["value"]) if found["value"] else percent
+                return str(self.item[name] if is_quoted else _PREPARER.quote(self.item[name]))
+            name = found["value"]
+            return f"v_{name}" if name in VALUES else _literal(self.item[name])
 
-        return re.sub(
-            r"(?<![:\w]):(?P<value>[a-z]\w*)|\{(?P<identifier>[a-z]\w*)\}|%", fill, self.text
-        )
+        placeholder = r"(?<![:\w]):(?P<value>[a-z]\w*)|\{(?P<identifier>[a-z]\w*)\}"
+        return re.sub(placeholder, fill, self.text)
+
+    def statement(self, around: str) -> str:
+        """The query as a statement of the block, under the condition that it can run."""
+        text = around.replace("{query}", self.filled())
+        if self.needs:
+            text = f"if v_readable @> {_literal(self.needs)} then {text}; end if"
+        return f"-- {self.purpose}\n{text};"
+
+
+def _literal(value: str | bool | list[str]) -> str:
+    """A value as SQL: a text, a list of texts, or true or false."""
+    if isinstance(value, list):
+        return f"array[{', '.join(map(_literal, value))}]::text[]"
+    return str(value).lower() if isinstance(value, bool) else "'" + value.replace("'", "''") + "'"
 
 
 def queries(folder: str, objects: list[Item]) -> Iterator[Query]:
@@ -242,80 +260,47 @@ def _with_lists(text: str) -> str:
     return ",\n".join(lists) + f"\n{text}"
 
 
-# Online
+# The block
 
 
-def _findings(
-    connection: Connection, severities: tuple[Severity, ...], lock_members: bool
-) -> list[Finding]:
+_COLLECT = """\
+v_findings := v_findings || (
+select coalesce(jsonb_agg(jsonb_build_object('severity', {severity}, 'check', {check})
+  || jsonb_strip_nulls(to_jsonb(f)) order by f.object, f.found), '[]') from (
+{query}
+) f (object, found, expected, remedy))"""
+
+
+def _block(*severities: Severity, lock_members: bool, is_script: bool) -> str:
+    """One block that runs every check: a script fails in it, an online run reads its findings."""
     objects = expected_objects()
     values: Item = {
-        **FOUND,
-        "objects": json.dumps(objects),
+        # An object a line, so that a script can be read.
+        "objects": "[\n" + ",\n".join(map(json.dumps, objects)) + "\n]",
         "lock_members": lock_members,
-        "is_script": False,
+        "is_script": is_script,
+        "readable": [],
+        "revision": "",
+        "recorded": [],
+        "definitions": "{}",
     }
     state = {query.name: query for query in queries("state", objects)}
-    found = []
-    # The settings are rolled back, too.
-    with rolled_back(connection, read_only=False):
-        connection.exec_driver_sql(
-            "select set_config(name, '0', true) from pg_catalog.pg_settings"
-            " where name in ('statement_timeout', 'transaction_timeout')"
-        )
-        for name in STATE:
-            if _can_run(state[name], values):
-                values[name] = _run(connection, state[name], values).scalar_one()
-        probes = _run(connection, state["index_probes"], values).all()
-        values["definitions"] = json.dumps(
-            {one.object_name: _definition(connection, one) for one in probes}
-        )
-        connection.exec_driver_sql("set transaction read only")
-        for severity in severities:
-            for query in queries(f"{severity}s", objects):
-                if _can_run(query, values):
-                    rows = _run(connection, query, values, _SORTED)
-                    texts = [["?" if text is None else text for text in row] for row in rows]
-                    found += [Finding(severity, query.name, *row) for row in texts]
-    return found
-
-
-_SORTED = "select * from (\n{query}\n) f (object, found, expected, remedy) order by object, found"
-
-
-def _can_run(query: Query, values: Item) -> bool:
-    return set(query.needs) <= set(values["readable"])
-
-
-def _run(
-    connection: Connection, query: Query, values: Item, around: str = "{query}"
-) -> CursorResult[Any]:
-    parameters = {**query.item, **values}
-
-    def value(name: str) -> str:
-        type_ = "text[]" if isinstance(parameters[name], list) else VALUES.get(name, "text")
-        return f"%({name})s::{type_}"
-
-    sql = around.replace("{query}", query.filled(value, "%%"))
-    return connection.exec_driver_sql(sql, parameters)
-
-
-PROBED = "substring(pg_get_indexdef('pg_temp.mivaa_probe_index'::regclass) from ' USING .*')"
-
-# Undefined column, object or function, unknown schema: the upgrade has yet to create it.
-_NOT_YET_THERE = ("42703", "42704", "42883", "3F000")
-
-
-def _definition(connection: Connection, probe: Row[Any]) -> str:
-    """How PostgreSQL prints the definition of an index, built on a temporary table."""
-    savepoint = connection.begin_nested()
-    try:
-        for statement in (probe.create_table, probe.create_index):
-            connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
-        return str(connection.exec_driver_sql(f"select {PROBED}").scalar_one())
-    except exc.DBAPIError as error:
-        if getattr(error.orig, "pgcode", None) not in _NOT_YET_THERE:
-            raise
-        return str(probe.definition)
-    finally:
-        savepoint.rollback()
+    checks = []
+    for severity in severities:
+        collect = _COLLECT.replace("{severity}", _literal(severity))
+        for query in queries(f"{severity}s", objects):
+            checks.append(query.statement(collect.replace("{check}", _literal(query.name))))
+    parts = {
+        "declarations": "\n".join(
+            f"  v_{n} {t} := {_literal(values[n])};" for n, t in VALUES.items()
+        ),
+        "state": "\n\n".join(state[n].statement(f"v_{n} := (\n{{query}})") for n in STATE),
+        "probes": state["index_probes"].filled(),
+        "checks": "\n\n".join(checks),
+    }
+    text = (FOLDER / "block.sql").read_text(encoding="utf-8").strip()
+    body = re.sub(r"\{(\w+)\}", lambda found: parts[found[1]], text)
+    tag = "$mivaa$"
+    while tag in body:
+        tag = f"{tag[:-1]}_$"
+    return f"do {tag}\n{body}\n{tag}"

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from mivaa_schema import history
 from mivaa_schema.repair.base import Finding, Options, Repair, read
 from mivaa_schema.repair.constraints import Constraints
 from mivaa_schema.repair.errors import (
@@ -24,7 +23,7 @@ from mivaa_schema.repair.errors import (
 from mivaa_schema.repair.session import read_session, write_session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy.engine import Connection, Engine
 
@@ -33,36 +32,23 @@ if TYPE_CHECKING:
 __all__ = ["REPAIRS", "Finding", "Options", "Repair", "apply", "find", "repairable", "summary"]
 __all__ += ["survey"]
 
-
-_MEMBERS = "public.workspace_members"
-
-
-def _known(is_wanted: Callable[[str], bool]) -> dict[str, list[str]]:
-    """The values that columns (``public.documents.status``) of tables with a workspace may hold."""
-    columns = history.objects("column")
-    tables = {one["table"] for one in columns if one["name"] == "workspace_id"}
-    checks = [one for one in history.objects("check") if one.get("allowed")]
-    known = {f"{one['table']}.{one['column']}": one for one in checks if one["table"] in tables}
-    return {column: one["allowed"] for column, one in known.items() if is_wanted(column)}
-
-
-REPAIRS: Sequence[Repair] = (
-    read("unknown-workspaces"),
-    read("dangling-extractions"),
-    read("missing-workspace"),
-    read("chunk-workspace"),
-    read("extraction-workspace"),
-    read("orphaned-chunks"),
-    read("unknown-users"),
-    read("unknown-members"),
+_OF_ROWS = (
+    "unknown-workspaces",
+    "dangling-extractions",
+    "missing-workspace",
+    "chunk-workspace",
+    "extraction-workspace",
+    "orphaned-chunks",
+    "unknown-users",
+    "unknown-members",
     # Separate: who maps a status of documents must not make anybody an active member.
-    read("unknown-statuses", _known(lambda column: not column.startswith(_MEMBERS))),
-    read("unknown-roles", _known(f"{_MEMBERS}.role".__eq__)),
-    read("unknown-member-statuses", _known(f"{_MEMBERS}.status".__eq__)),
-    read("zero-vectors"),
-    read("untrue-completions"),
-    Constraints(),
+    "unknown-statuses",
+    "unknown-roles",
+    "unknown-member-statuses",
+    "zero-vectors",
+    "untrue-completions",
 )
+REPAIRS: Sequence[Repair] = (*map(read, _OF_ROWS), Constraints())
 """All repairs, in the order in which they are best run: some need what an earlier one repairs."""
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
+from mivaa_schema import history
 from mivaa_schema.operations.sql import text_array
 
 if TYPE_CHECKING:
@@ -152,28 +153,24 @@ def _batch(connection: Connection, one: InvalidRows, parameters: dict[str, Any])
     return until
 
 
-def read(name: str, checks: Mapping[str, list[str]] | None = None) -> Repair:
+def read(name: str) -> Repair:
     """The repair of a file in ``rows/``.
 
     The file begins with the description. Behind each ``rows of`` stand tables, with values for the
     ``{placeholders}`` of the query and the change that follow; a ``body`` in ``shared/`` has them
-    where several repairs have the same.
-
-    Args:
-        name: Name of the file, and of the repair.
-        checks: The known values of each column, for ``rows of: checks``.
+    where several repairs have the same. ``values of`` is a pattern of columns with known values.
     """
-    known = checks or {}
-    head, *blocks = re.split(r"(?m)^-- rows of: (.*)\n", _text(f"rows/{name}.sql"))
+    head, *blocks = re.split(r"(?m)^-- rows of: ?(.*)\n", _text(f"rows/{name}.sql"))
     description, *lines = head.replace("-- ", "").splitlines()
     facts = dict(line.split(": ") for line in lines)
     body, lookup = (
         _text(f"shared/{facts[fact]}.sql") if fact in facts else "" for fact in ("body", "lookup")
     )
+    known = _known(facts["values of"]) if "values of" in facts else {}
     rows = []
     for targets, own in zip(blocks[::2], blocks[1::2], strict=True):
         query, change = (own.strip() or body).rstrip().removesuffix(";").split(";\n\n")
-        for values in _mapped(known) if targets == "checks" else map(_values, targets.split("; ")):
+        for values in map(_values, targets.split("; ")) if targets else _mapped(known):
             parts = (_filled(part, values) for part in (query, change, lookup))
             rows.append(InvalidRows(values["table"], *parts))
     reads, creates = facts.get("reads", ""), "new workspace" in facts
@@ -182,6 +179,15 @@ def read(name: str, checks: Mapping[str, list[str]] | None = None) -> Repair:
 
 def _text(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def _known(pattern: str) -> dict[str, list[str]]:
+    """The values that columns (``public.documents.status``) of tables with a workspace may hold."""
+    columns = history.objects("column")
+    tables = {one["table"] for one in columns if one["name"] == "workspace_id"}
+    checks = [one for one in history.objects("check") if one.get("allowed")]
+    known = {f"{one['table']}.{one['column']}": one for one in checks if one["table"] in tables}
+    return {column: one["allowed"] for column, one in known.items() if re.match(pattern, column)}
 
 
 def _values(target: str) -> dict[str, str]:

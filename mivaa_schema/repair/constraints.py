@@ -10,7 +10,7 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
-from mivaa_schema import history
+from mivaa_schema import history, migrations
 from mivaa_schema.operations import adopt_constraint, run, validate
 from mivaa_schema.operations.sql import qualified, quote
 from mivaa_schema.repair.base import FOLDER, Finding, Options, Repair
@@ -59,9 +59,8 @@ def _run(
     session: WriteSession, operation: Callable[[SchemaObject], Operation], one: SchemaObject
 ) -> None:
     """Run an operation of the revisions outside of them."""
-    context = MigrationContext.configure(
-        connection=session.connection, opts={"mivaa_timeouts": session.timeouts}
-    )
+    options = {"mivaa_timeouts": migrations.timeouts(session.settings)}
+    context = MigrationContext.configure(connection=session.connection, opts=options)
     with Operations.context(context):
         run(operation(one))
 

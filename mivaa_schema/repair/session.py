@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Engine
 
-    from mivaa_schema.operations.batch import Timeouts
     from mivaa_schema.settings import Settings
 
 T = TypeVar("T")
@@ -38,14 +37,12 @@ class WriteSession:
 
     Attributes:
         name: The repair, for messages.
-        retries: How often a batch whose lock timed out is tried again.
     """
 
     engine: Engine
     connection: Connection
-    timeouts: Timeouts
+    settings: Settings
     name: str
-    retries: int
 
     def run(self, change: Callable[[], T]) -> T:
         """Run a change and commit it; after a lock timeout, roll it back and run it again.
@@ -65,7 +62,7 @@ class WriteSession:
                 if migrations.sqlstate(error) not in _RETRIED:
                     raise RepairFailed(name=self.name, detail=migrations.describe(error)) from error
                 attempt += 1
-                if attempt > self.retries:
+                if attempt > self.settings.lock_retries:
                     held_by = migrations.blockers(self.engine)
                     raise RepairLockTimeout(
                         name=self.name, attempts=attempt, blockers=held_by
@@ -103,14 +100,15 @@ def write_session(engine: Engine, settings: Settings, name: str) -> Iterator[Wri
     Raises:
         UpgradeRunning: An upgrade, or another repair, did not end in time.
     """
-    with read_session(engine) as connection:
-        timeouts = migrations.timeouts(settings)
-        with migrations.upgrade_lock(connection, settings.upgrade_wait):
-            migrations.prepare_session(connection, timeouts)
-            # The lock may have been held by a downgrade.
-            _refuse_other_revision(connection)
-            connection.rollback()
-            yield WriteSession(engine, connection, timeouts, name, settings.lock_retries)
+    with (
+        read_session(engine) as connection,
+        migrations.upgrade_lock(connection, settings.upgrade_wait),
+    ):
+        migrations.prepare_session(connection, migrations.timeouts(settings))
+        # The lock may have been held by a downgrade.
+        _refuse_other_revision(connection)
+        connection.rollback()
+        yield WriteSession(engine, connection, settings, name)
 
 
 def _refuse_other_revision(connection: Connection) -> None:

@@ -1,3 +1,4 @@
 -- maps unknown statuses, by --map old=new
 -- body: map_value
--- rows of: checks
+-- values of: (?!public\.workspace_members\.)
+-- rows of:

@@ -14,18 +14,28 @@ loop
   begin
     execute v_probe.create_table;
     execute v_probe.create_index;
-    v_definition := {probed};
+    -- How PostgreSQL prints the definition of the index.
+    v_definition := substring(
+      pg_get_indexdef('pg_temp.mivaa_probe_index'::regclass) from ' USING .*');
     drop table pg_temp.mivaa_probe;
   exception when undefined_column or undefined_object or undefined_function
       or invalid_schema_name then
+    -- The upgrade has yet to create it.
     v_definition := v_probe.definition;
   end;
   v_definitions := v_definitions || jsonb_build_object(v_probe.object_name, v_definition);
 end loop;
 
+-- Online the transaction is rolled back; that of a script goes on.
+if not v_is_script then
+  perform set_config('transaction_read_only', 'on', true);
+end if;
+
 {checks}
 
-if v_findings <> '[]' then
+if not v_is_script then
+  perform set_config('mivaa.findings', v_findings::text, true);
+elsif v_findings <> '[]' then
   select string_agg(format('  %s. %s is %s; expected: %s. %s', n, coalesce(f ->> 'object', '?'),
     coalesce(f ->> 'found', '?'), coalesce(f ->> 'expected', '?'), coalesce(f ->> 'remedy', '?')),
     e'\n' order by n) into v_list
