@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from mivaa_schema import history
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sqlalchemy.engine import Connection
 
 Properties = dict[str, str | None]
@@ -119,23 +117,6 @@ def write_changes(folder: Path, before: Snapshot, after: Snapshot) -> bool:
         return False
     path.write_text(text, encoding="utf-8")
     return True
-
-
-def differences(
-    first: Mapping[CatalogObject, Properties], second: Mapping[CatalogObject, Properties]
-) -> list[str]:
-    """What the second schema has otherwise than the first: an object and a property a line."""
-    lines = []
-    for item in sorted({*first, *second}):
-        if item not in first or item not in second:
-            lines.append(f"{item}: only in the {'first' if item in first else 'second'}")
-            continue
-        lines += [
-            f"{item}: {name} is {value!r} in the first, {second[item][name]!r} in the second"
-            for name, value in first[item].items()
-            if value != second[item][name]
-        ]
-    return lines
 
 
 _SET_PATH = "select set_config('search_path', %s, true)"

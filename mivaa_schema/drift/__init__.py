@@ -113,9 +113,9 @@ def find(connection: Connection) -> list[Difference]:
     with rolled_back(connection):
         revision, ledger = read_state(connection)
         live = catalog.snapshot(connection)
-        facts = connection.execute(text(_FACTS)).mappings().one()
-    found = [] if facts["vector"] else [Difference(VECTOR, MISSING)]
-    roles = {"owner", "public", *facts["roles"]}
+        has_vector, names = connection.execute(text(_VECTOR_AND_ROLES)).one()
+    found = [] if has_vector else [Difference(VECTOR, MISSING)]
+    roles = {"owner", "public", *names}
     functions = {_signature(i, properties): i for i, properties in live.items() if not i.table}
     # An upgrade that is in progress, or was interrupted, has changed a part already.
     later = catalog.recorded(max((name for kind, name in ledger if kind == "revision"), default=""))
@@ -194,7 +194,7 @@ def _without_casts(definition: str | None) -> str | None:
     return re.sub(r"::(?:text|character varying(?:\(\d+\))?)(?:\[\])?|[()]", "", definition)
 
 
-_FACTS = """
-select exists (select from pg_catalog.pg_extension where extname = 'vector') as vector,
-  array(select rolname::text from pg_catalog.pg_roles) as roles
+_VECTOR_AND_ROLES = """
+select exists (select from pg_catalog.pg_extension where extname = 'vector'),
+  array(select rolname::text from pg_catalog.pg_roles)
 """

@@ -232,11 +232,11 @@ def queries(folder: str, objects: list[Item]) -> Iterator[Query]:
     """The queries of a folder; one with ``for each of`` is a query for each item of that list."""
     for path in sorted((FOLDER / folder).glob("*.sql")):
         lines = path.read_text(encoding="utf-8").strip().splitlines()
-        purpose, *facts = [line[3:] for line in lines if line.startswith("-- ")]
-        fact = dict(line.split(": ", 1) for line in facts)
+        purpose, *header = [line[3:] for line in lines if line.startswith("-- ")]
+        given = dict(line.split(": ", 1) for line in header)
         text = "\n".join(line for line in lines if not line.startswith("-- "))
-        for item in _each(fact["for each of"], objects) if "for each of" in fact else [{}]:
-            needs = [need for need in fact.get("needs", "").format_map(item).split(", ") if need]
+        for item in _each(given["for each of"], objects) if "for each of" in given else [{}]:
+            needs = [need for need in given.get("needs", "").format_map(item).split(", ") if need]
             yield Query(path.stem, purpose, needs, indent(_with_lists(text), "  "), item)
 
 

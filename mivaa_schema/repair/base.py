@@ -162,18 +162,18 @@ def read(name: str) -> Repair:
     """
     head, *blocks = re.split(r"(?m)^-- rows of: ?(.*)\n", _text(f"rows/{name}.sql"))
     description, *lines = head.replace("-- ", "").splitlines()
-    facts = dict(line.split(": ") for line in lines)
+    header = dict(line.split(": ") for line in lines)
     body, lookup = (
-        _text(f"shared/{facts[fact]}.sql") if fact in facts else "" for fact in ("body", "lookup")
+        _text(f"shared/{header[name]}.sql") if name in header else "" for name in ("body", "lookup")
     )
-    known = _known(facts["values of"]) if "values of" in facts else {}
+    known = _known(header["values of"]) if "values of" in header else {}
     rows = []
     for targets, own in zip(blocks[::2], blocks[1::2], strict=True):
         query, change = (own.strip() or body).rstrip().removesuffix(";").split(";\n\n")
         for values in map(_values, targets.split("; ")) if targets else _mapped(known):
             parts = (_filled(part, values) for part in (query, change, lookup))
             rows.append(InvalidRows(values["table"], *parts))
-    reads, creates = facts.get("reads", ""), "new workspace" in facts
+    reads, creates = header.get("reads", ""), "new workspace" in header
     return Repair(name, description, tuple(rows), reads, creates, known)
 
 

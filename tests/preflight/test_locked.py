@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 from alembic.util import CommandError
-from preflight.test_verb import preflight as verb
+from preflight.test_command import preflight as command
 
 from fixtures.databases import Database
 from mivaa_schema import preflight
@@ -22,7 +22,7 @@ def test_the_command_and_the_upgrade_name_the_blockers(existing_database: Databa
     with existing_database.owner() as holder:
         pid = holder.exec_driver_sql("select pg_backend_pid()").scalar_one()
         holder.exec_driver_sql("lock table public.documents in access exclusive mode")
-        done = verb(existing_database)
+        done = command(existing_database)
         assert done.exit_code == 1
         assert "a lock was not granted within 100ms" in done.stderr
         assert f"Blocked by: process {pid} (mivaa-schema) on documents, last query: " in done.stderr
