@@ -113,7 +113,8 @@ def of_constraint(table: str, name: str, constraint: Any) -> Iterator[SchemaObje
         keys = [copy.columns[c.name] for c in constraint.columns]
         built = described_index(Index(name, *keys, unique=True, **constraint.dialect_kwargs))
         timing = {"deferrable": constraint.deferrable, "initially": constraint.initially}
-        yield unique(name, table, built["definition"], **timing)
+        names = [str(c.name) for c in constraint.columns]
+        yield unique(name, table, built["definition"], keys=names, **timing)
     elif isinstance(constraint, ExcludeConstraint):
         text = str(AddConstraint(constraint).compile(dialect=DIALECT))
         yield exclusion(name, table, "EXCLUDE" + text.partition(" EXCLUDE")[2])

@@ -504,7 +504,8 @@ def constraint_text(item: SchemaObject) -> str:
         there = f"{item['references']!r}, {item['referenced_columns']!r}"
         return f"foreign_key({place}, {item['columns']!r}, {there}{options})"
     if item["kind"] == "unique":
-        return f"unique({place}, {text(item['index']['definition'])}{options})"
+        keys = f", keys={item['columns']!r}"
+        return f"unique({place}, {text(item['index']['definition'])}{keys}{options})"
     if item["kind"] == "check":
         return f"check({place}, {text(item['condition'])})"
     return f"exclusion({place}, {text(item['definition'])})"

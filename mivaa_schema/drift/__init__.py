@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exc, text
+from sqlalchemy import text
 
 from mivaa_schema import catalog
 from mivaa_schema.catalog import CatalogObject, Properties
-from mivaa_schema.drift.ours import (
+from mivaa_schema.database.reading import rolled_back
+from mivaa_schema.drift.scope import (
     SINGLE,
     LedgerMissing,
     LedgerNotReadable,
@@ -22,35 +22,19 @@ from mivaa_schema.drift.ours import (
     read_state,
     scope_of,
 )
-from mivaa_schema.errors import MivaaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from sqlalchemy.engine import Connection
 
-__all__ = [
-    "CatalogLocked",
-    "Difference",
-    "LedgerMissing",
-    "LedgerNotReadable",
-    "NothingToCompare",
-    "find",
-]
+__all__ = ["Difference", "LedgerMissing", "LedgerNotReadable", "NothingToCompare", "find"]
 
-LOCK_TIMEOUT = "2s"
-_LOCK_NOT_AVAILABLE = "55P03"
 MISSING = "missing"
 GRANTEES = ("owner", "public", "anon", "authenticated", "service_role", "supabase_auth_admin")
 """Whose privileges are compared; a platform's other roles are its own affair."""
 
 VECTOR = CatalogObject("extension", "vector")
-
-
-class CatalogLocked(MivaaError):
-    """The catalog could not be read: a lock was not granted within {seconds}. Held by: {holders}.
-    Nothing was changed. Try again when that transaction is over.
-    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +53,21 @@ class Difference:
     found: str | None = None
     expected: str | None = None
 
-    def __str__(self) -> str:
+    def detail(self) -> str:
+        """What differs, without the object: of long texts, the first line in which they do."""
         if self.property == MISSING:
-            return f"{self.object}: missing"
+            return MISSING
+        found, expected, where = self.found or "", self.expected or "", ""
+        if "\n" in found or "\n" in expected:
+            pairs = zip_longest(found.splitlines(), expected.splitlines(), fillvalue="")
+            numbered = ((n, pair) for n, pair in enumerate(pairs, 1) if pair[0] != pair[1])
+            line, (found, expected) = next(numbered, (0, (found, expected)))
+            where = f" in line {line}"
         label = _LABELS.get(self.property, self.property)
-        found, expected, line = _first_difference(self.found or "", self.expected or "")
-        where = f" in line {line}" if line else ""
-        return f"{self.object}: {label}{where} is {found}, expected {expected}"
+        return f"{label}{where} is {_short(found)}, expected {_short(expected)}"
+
+    def __str__(self) -> str:
+        return f"{self.object}: {self.detail()}"
 
     def as_json(self) -> dict[str, str | None]:
         """The difference for machines, with both texts whole."""
@@ -95,23 +87,11 @@ _LABELS = {
     "using": "condition (using)",
     "check": "condition (with check)",
 }
-_LONGEST = 100
 
 
-def _first_difference(found: str, expected: str) -> tuple[str, str, int | None]:
-    """Both texts, or the first line in which they differ and its number."""
-    line = None
-    if "\n" in found or "\n" in expected:
-        pairs = zip_longest(found.splitlines(), expected.splitlines(), fillvalue="")
-        for number, (found, expected) in enumerate(pairs, 1):
-            if found != expected:
-                line = number
-                break
-    short = (
-        side if len(side) <= _LONGEST else f"{side[:_LONGEST]}..."
-        for side in (found.strip() or "nothing", expected.strip() or "nothing")
-    )
-    return next(short), next(short), line
+def _short(side: str, longest: int = 100) -> str:
+    words = side.strip() or "nothing"
+    return words if len(words) <= longest else f"{words[:longest]}..."
 
 
 def find(connection: Connection) -> list[Difference]:
@@ -125,17 +105,17 @@ def find(connection: Connection) -> list[Difference]:
         connection: As any role that may read those two tables.
 
     Raises:
-        NothingToCompare: If the database has no revision.
-        UnknownHead: If it is at a revision that this version does not know.
-        LedgerNotReadable: If the role cannot read what is needed.
-        CatalogLocked: If another session holds a table under ACCESS EXCLUSIVE.
+        NothingToCompare: The database has no revision.
+        UnknownRevision: It is at a revision that this version does not know.
+        LedgerMissing, LedgerNotReadable: What is needed cannot be read.
+        TableLocked: Another session holds a table under ACCESS EXCLUSIVE.
     """
-    with read_only(connection):
+    with rolled_back(connection):
         revision, ledger = read_state(connection)
         live = catalog.snapshot(connection)
-        facts = connection.execute(text(_FACTS)).mappings().one()
-    found = [] if facts["vector"] else [Difference(VECTOR, MISSING)]
-    roles = {"owner", "public", *facts["roles"]}
+        has_vector, names = connection.execute(text(_VECTOR_AND_ROLES)).one()
+    found = [] if has_vector else [Difference(VECTOR, MISSING)]
+    roles = {"owner", "public", *names}
     functions = {_signature(i, properties): i for i, properties in live.items() if not i.table}
     # An upgrade that is in progress, or was interrupted, has changed a part already.
     later = catalog.recorded(max((name for kind, name in ledger if kind == "revision"), default=""))
@@ -156,29 +136,7 @@ def find(connection: Connection) -> list[Difference]:
     return found
 
 
-@contextmanager
-def read_only(connection: Connection) -> Iterator[None]:
-    """A read-only transaction, or savepoint, that waits for no lock for long."""
-    is_joined = connection.in_transaction()
-    transaction = connection.begin_nested() if is_joined else connection.begin()
-    try:
-        connection.exec_driver_sql("set transaction read only")
-        connection.exec_driver_sql(f"set local lock_timeout = '{LOCK_TIMEOUT}'")
-        yield
-    except exc.DBAPIError as error:
-        if getattr(error.orig, "pgcode", None) != _LOCK_NOT_AVAILABLE:
-            raise
-        transaction.rollback()
-        holders = "; ".join(connection.execute(text(_HOLDERS)).scalars()) or "nobody any more"
-        if not is_joined:
-            connection.rollback()
-        raise CatalogLocked(seconds=LOCK_TIMEOUT, holders=holders) from error
-    finally:
-        if transaction.is_active:
-            transaction.rollback()
-
-
-def _signature(item: CatalogObject, properties: Mapping[str, str | None]) -> tuple[str, str | None]:
+def _signature(item: CatalogObject, properties: Properties) -> tuple[str, str | None]:
     """What PostgreSQL tells functions apart by: name and types, not the names of arguments."""
     return f"{item.kind} {item.table} {item.name.partition('(')[0]}", properties.get("types")
 
@@ -189,7 +147,7 @@ def _compare(
     for name, wanted in expected.items():
         found = live.get(name)
         if name == "acl":
-            found, wanted = _compared_grants(item, found, wanted, roles, is_exact)
+            found, wanted = _compared_grants(found, wanted, roles, is_exact)
         elif name == "options" and not is_exact:
             ours = options_of(wanted)
             pairs = (f"{o}={v}" for o, v in options_of(found).items() if o in ours)
@@ -202,8 +160,8 @@ def _compare(
 
 
 def _compared_grants(
-    item: CatalogObject, found: str | None, wanted: str | None, roles: set[str], is_exact: bool
-) -> tuple[str | None, str | None]:
+    found: str | None, wanted: str | None, roles: set[str], is_exact: bool
+) -> tuple[str | None, ...]:
     """Those privileges of which one side has others than the other."""
     sides = grants_of(found), grants_of(wanted)
     differing = [
@@ -213,13 +171,11 @@ def _compared_grants(
         and (is_exact or role not in ("owner", "supabase_auth_admin"))
         and set(sides[0].get(role, ())) != set(sides[1].get(role, ()))
     ]
-    if not differing:
-        return None, None
-    first, second = (
+    return tuple(
         "; ".join(f"{', '.join(side.get(role, ['nothing']))} to {role}" for role in differing)
+        or None
         for side in sides
     )
-    return first, second
 
 
 def grants_of(acl: str | None) -> dict[str, list[str]]:
@@ -238,16 +194,7 @@ def _without_casts(definition: str | None) -> str | None:
     return re.sub(r"::(?:text|character varying(?:\(\d+\))?)(?:\[\])?|[()]", "", definition)
 
 
-_FACTS = """
-select exists (select from pg_catalog.pg_extension where extname = 'vector') as vector,
-  array(select rolname::text from pg_catalog.pg_roles) as roles
-"""
-
-_HOLDERS = """
-select format('process %s (%s) on %s', l.pid,
-  coalesce(nullif(a.application_name, ''), 'no application name'), l.relation::regclass)
-from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity a using (pid)
-where l.granted and l.mode = 'AccessExclusiveLock' and l.relation is not null
-  and l.database = (select oid from pg_catalog.pg_database where datname = current_database())
-order by l.pid limit 5
+_VECTOR_AND_ROLES = """
+select exists (select from pg_catalog.pg_extension where extname = 'vector'),
+  array(select rolname::text from pg_catalog.pg_roles)
 """

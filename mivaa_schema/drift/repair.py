@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from importlib import resources
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
 from mivaa_schema import catalog
 from mivaa_schema.catalog import CatalogObject, Snapshot
-from mivaa_schema.drift import GRANTEES, MISSING, VECTOR, grants_of, read_only
-from mivaa_schema.drift.ours import expected_catalog, options_of, read_state, scope_of
+from mivaa_schema.database.reading import rolled_back
+from mivaa_schema.drift import GRANTEES, MISSING, VECTOR, grants_of
+from mivaa_schema.drift.scope import expected_catalog, options_of, read_state, scope_of
+from mivaa_schema.operations.sql import literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from sqlalchemy.engine import Connection
 
     from mivaa_schema.drift import Difference
-    from mivaa_schema.drift.ours import Ledger
+    from mivaa_schema.drift.scope import Ledger
 
 _HEADER = """\
 -- Repairs what `mivaa-schema drift` found. Run it as the owner of the tables: psql -f FILE
@@ -31,6 +33,11 @@ set lock_timeout = '5s';
 set check_function_bodies = off;
 """
 
+_CREATE_VECTOR = """\
+do $mivaa$ begin
+  if to_regnamespace('extensions') is not null then create extension vector schema extensions;
+  else create extension vector schema public; end if; end $mivaa$;"""
+
 _REPLACED = {
     "policy": {"kind", "command", "roles", "using", "check"},
     "trigger": {"definition"},
@@ -39,6 +46,27 @@ _REPLACED = {
     "function": {"signature"},
 }
 """Properties that only a new object of the kind can have."""
+
+_ANY = "*"
+_ALTER: Sequence[tuple[str, str, str | None, str]] = (
+    ("column", "generated", None, "alter column {name} drop expression"),
+    ("column", "identity", None, "alter column {name} drop identity"),
+    ("column", "type", _ANY, "alter column {name} type {value} using {name}::{value}"),
+    ("column", "default", None, "alter column {name} drop default"),
+    ("column", "default", _ANY, "alter column {name} set default {value}"),
+    ("column", "nullable", "null", "alter column {name} drop not null"),
+    ("column", "storage", _ANY, "alter column {name} set storage {value}"),
+    ("table", "row_security", "on", "enable row level security"),
+    ("table", "row_security", "off", "disable row level security"),
+    ("table", "force_row_security", "on", "force row level security"),
+    ("table", "force_row_security", "off", "no force row level security"),
+    ("table", "options", _ANY, "set ({value})"),
+    ("trigger", "enabled", "yes", "enable trigger {name}"),
+    ("trigger", "enabled", "no", "disable trigger {name}"),
+    ("trigger", "enabled", "replica", "enable replica trigger {name}"),
+    ("trigger", "enabled", "always", "enable always trigger {name}"),
+)
+"""Kind, property, value, and what ALTER TABLE says then, in the order in which it can be said."""
 
 
 def repair_sql(connection: Connection, differences: Iterable[Difference]) -> str:
@@ -50,17 +78,19 @@ def repair_sql(connection: Connection, differences: Iterable[Difference]) -> str
     """
     if not (listed := list(differences)):
         return ""
-    with read_only(connection):
+    with rolled_back(connection):
         revision, ledger = read_state(connection)
         expected = _expected(revision, ledger, listed)
         live = catalog.snapshot(connection)
-        sql = resources.files("mivaa_schema.drift").joinpath("dependents.sql").read_text("utf-8")
+        sql = (Path(__file__).parent / "dependents.sql").read_text(encoding="utf-8")
         dependents: dict[CatalogObject, list[CatalogObject]] = {}
         for kind, name, table, *dependent in connection.execute(text(sql)):
             item = CatalogObject(kind, catalog.bare_vector(name) or "", table)
             dependents.setdefault(item, []).append(CatalogObject(*dependent))
-        roles = {"owner", "public", *connection.execute(text(_ROLES)).scalars()}
-    return _Script(expected, live, dependents, roles).write(listed)
+        names = connection.exec_driver_sql("select rolname::text from pg_catalog.pg_roles")
+        roles = {"owner", "public", *names.scalars()}
+    script = _Script(expected, live, dependents, [role for role in GRANTEES if role in roles])
+    return script.write(listed)
 
 
 def _expected(revision: str, ledger: Ledger, differences: Sequence[Difference]) -> Snapshot:
@@ -76,56 +106,48 @@ def _expected(revision: str, ledger: Ledger, differences: Sequence[Difference]) 
     return expected
 
 
+@dataclass
 class _Script:
     """Collects what has to be dropped, made and altered, and writes it in an order that works."""
 
-    def __init__(
-        self,
-        expected: Snapshot,
-        live: Snapshot,
-        dependents: dict[CatalogObject, list[CatalogObject]],
-        roles: set[str],
-    ) -> None:
-        self.expected = expected
-        self.live = live
-        self.dependents = dependents
-        self.grantees = [role for role in GRANTEES if role in roles]
-        self.drops: dict[CatalogObject, None] = {}
-        self.made: dict[CatalogObject, None] = {}
-        self.altered: dict[CatalogObject, set[str]] = {}
-        self.options: dict[CatalogObject, str] = {}
+    expected: Snapshot
+    live: Snapshot
+    dependents: dict[CatalogObject, list[CatalogObject]]
+    grantees: list[str]
+    drops: set[CatalogObject] = field(default_factory=set)
+    made: set[CatalogObject] = field(default_factory=set)
+    altered: dict[CatalogObject, set[str]] = field(default_factory=dict)
+    options: dict[CatalogObject, str | None] = field(default_factory=dict)
 
     def write(self, differences: Sequence[Difference]) -> str:
         for difference in differences:
             self._plan(difference)
+        quick = list(self._changes())
+        slow = [*_patient(list(self._indexes())), *self._constraints(), *self._not_null()]
         parts = [_HEADER]
-        changes = self._changes()
-        if changes:
-            parts.append("\n".join(("begin;", *changes, "commit;\n")))
-        later = [*self._indexes(), *self._constraints(), *self._not_null()]
-        if later:
-            parts.append("\n".join(("set statement_timeout = 0;", *later, "")))
+        parts += ["\n".join(("begin;", *quick, "commit;\n"))] if quick else []
+        parts += ["\n".join(("set statement_timeout = 0;", *slow, ""))] if slow else []
         return "\n".join(parts)
 
     def _plan(self, difference: Difference) -> None:
         item, change = difference.object, difference.property
         if change == MISSING:
-            parts = [other for other in self.expected if other.table == item.name]
-            for one in (item, *(parts if item.kind == "table" else ())):
-                self.made[one] = None
+            parts = {other for other in self.expected if other.table == item.name}
+            self.made |= {item} | (parts if item.kind == "table" else set())
         elif change in _REPLACED.get(item.kind, ()):
             self._replace(item)
         else:
             self.altered.setdefault(item, set()).add(change)
             if change == "options":
-                self.options[item] = difference.found or ""
+                self.options[item] = difference.found
             if item.kind == "column" and change == "type":
-                self.altered[item] |= {"storage"}
+                self.altered[item].add("storage")
                 self._replace_dependents(item)
 
     def _replace(self, item: CatalogObject) -> None:
         if item not in self.drops:
-            self.drops[item] = self.made[item] = None
+            self.drops.add(item)
+            self.made.add(item)
             self._replace_dependents(item)
 
     def _replace_dependents(self, item: CatalogObject) -> None:
@@ -138,138 +160,106 @@ class _Script:
 
     def _of(self, where: Iterable[CatalogObject], kind: str) -> list[CatalogObject]:
         """Objects of a kind, in the order in which the revisions made them."""
-        chosen = set(where)
-        return [item for item in self.expected if item.kind == kind and item in chosen]
+        wanted = set(where)
+        return [item for item in self.expected if item.kind == kind and item in wanted]
 
     # What is quick, in one transaction
 
-    def _changes(self) -> list[str]:
-        lines = []
+    def _changes(self) -> Iterator[str]:
+        made_or_altered = self.made | self.altered.keys()
         if VECTOR in self.made:
-            lines.append(_CREATE_VECTOR)
+            yield _CREATE_VECTOR
         for kind in ("policy", "trigger"):
-            lines += [f"drop {kind} {i.name} on {i.table};" for i in self._of(self.drops, kind)]
+            yield from (f"drop {kind} {i.name} on {i.table};" for i in self._of(self.drops, kind))
         for key in reversed(self._of(self.drops, "constraint")):
-            lines.append(f"alter table {key.table} drop constraint {key.name};")
-        lines += [f"drop function {i.name};" for i in self._of(self.drops, "function")]
-        lines += [self._table(i) for i in self._of(self.made, "table")]
-        for column in self._of({*self.made, *self.altered}, "column"):
-            lines += self._column(column)
-        functions = self._of(self.made, "function")
-        functions += [
-            i for i in self._of(self.altered, "function") if "definition" in self.altered[i]
+            yield f"alter table {key.table} drop constraint {key.name};"
+        yield from (f"drop function {item.name};" for item in self._of(self.drops, "function"))
+        yield from map(self._table, self._of(self.made, "table"))
+        for item in self._of(made_or_altered, "column"):
+            yield from self._column(item)
+        functions = [
+            *self._of(self.made, "function"),
+            *self._of(
+                (i for i, names in self.altered.items() if "definition" in names), "function"
+            ),
         ]
         if functions:
             # A function's SET clause may name settings of the library, unknown until it is loaded.
-            lines.append("select '[1]'::vector;")
-            lines += [f"{self.expected[i]['definition']};" for i in functions]
-        lines += self._triggers()
-        lines += [self._policy(i) for i in self._of(self.made, "policy")]
-        for table in self._of({*self.made, *self.altered}, "table"):
-            lines += self._table_properties(table)
+            yield "select '[1]'::vector;"
+            yield from (f"{self.expected[item]['definition']};" for item in functions)
+        for item in self._of(made_or_altered, "trigger"):
+            is_new, is_enabled = item in self.made, self.expected[item]["enabled"] == "yes"
+            if is_new:
+                yield f"{self.expected[item]['definition']};"
+            names = set() if is_new and is_enabled else {"enabled"} if is_new else None
+            yield from self._alter(item, names)
+        yield from map(self._policy, self._of(self.made, "policy"))
+        for item in self._of(made_or_altered, "table"):
+            yield from self._table_properties(item)
         for item, properties in self.expected.items():
-            names = self.altered.get(item, set())
-            is_new = item in self.made
+            names, is_new = self.altered.get(item, set()), item in self.made
             if "acl" in properties and (is_new or "acl" in names):
-                lines += self._grants(item)
+                yield from self._grants(item)
             if "comment" in names or (is_new and properties.get("comment")):
-                lines.append(self._comment(item))
-        return lines
+                yield self._comment(item)
+
+    def _alter(self, item: CatalogObject, names: set[str] | None = None) -> Iterator[str]:
+        """Give an object those of its properties that ALTER TABLE can, or all that differ."""
+        names = self.altered.get(item, set()) if names is None else names
+        for kind, name, value, action in _ALTER:
+            if kind == item.kind and name in names:
+                wanted = self.expected[item][name]
+                if value == wanted or (value == _ANY and wanted is not None):
+                    action = action.format(name=item.name, value=wanted)
+                    yield f"alter table {item.table or item.name} {action};"
 
     def _table(self, table: CatalogObject) -> str:
-        parts = [
-            self._column_definition(item, properties)
-            for item, properties in self.expected.items()
-            if item.kind == "column" and item.table == table.name
-        ]
+        columns = [item for item in self.expected if item.kind == "column"]
+        parts = [self._definition(item) for item in columns if item.table == table.name]
         for item in self._of(self.made, "constraint"):
             if item.table == table.name and self.expected[item]["type"] != "f":
                 parts.append(f"constraint {item.name} {self.expected[item]['definition']}")
-                del self.made[item]
+                self.made.remove(item)
         return f"create table {table.name} (\n  " + ",\n  ".join(parts) + "\n);"
 
-    def _column_definition(
-        self, item: CatalogObject, properties: catalog.Properties, *, has_rows: bool = False
-    ) -> str:
-        words = [item.name, str(properties["type"])]
-        if properties["default"] is not None:
-            words.append(f"default {properties['default']}")
-        if properties["nullable"] == "not null" and not (has_rows and len(words) == 2):
-            words.append("not null")
-        return " ".join(words)
+    def _definition(self, column: CatalogObject) -> str:
+        wanted = self.expected[column]
+        default = "" if wanted["default"] is None else f" default {wanted['default']}"
+        not_null = " not null" if wanted["nullable"] == "not null" else ""
+        return f"{column.name} {wanted['type']}{default}{not_null}"
 
-    def _column(self, item: CatalogObject) -> list[str]:
-        wanted, names = self.expected[item], self.altered.get(item, set())
-        table, column = f"alter table {item.table}", f"alter column {item.name}"
-        lines = []
-        if item in self.made:
-            names = {"storage"}
-            if CatalogObject("table", item.table) not in self.made:
-                added = self._column_definition(item, wanted, has_rows=True)
-                lines.append(f"{table} add column {added};")
-                if wanted["nullable"] == "not null" and wanted["default"] is None:
-                    self.altered[item] = {"nullable"}
-        if "generated" in names and wanted["generated"] is None:
-            lines.append(f"{table} {column} drop expression;")
-        if "identity" in names and wanted["identity"] is None:
-            lines.append(f"{table} {column} drop identity;")
-        if "type" in names:
-            lines.append(
-                f"{table} {column} type {wanted['type']} using {item.name}::{wanted['type']};"
-            )
-        if "default" in names:
-            value = wanted["default"]
-            lines.append(
-                f"{table} {column} {'drop default' if value is None else f'set default {value}'};"
-            )
-        if "nullable" in names and wanted["nullable"] == "null":
-            lines.append(f"{table} {column} drop not null;")
-        if "storage" in names:
-            lines.append(f"{table} {column} set storage {wanted['storage']};")
-        return lines
-
-    def _triggers(self) -> list[str]:
-        lines = []
-        for item in self._of({*self.made, *self.altered}, "trigger"):
-            wanted = self.expected[item]
-            if item in self.made:
-                lines.append(f"{wanted['definition']};")
-            if "enabled" in self.altered.get(item, ()) or wanted["enabled"] != "yes":
-                verbs = {"yes": "enable", "no": "disable"}
-                verb = verbs.get(str(wanted["enabled"]), f"enable {wanted['enabled']}")
-                lines.append(f"alter table {item.table} {verb} trigger {item.name};")
-        return lines
+    def _column(self, item: CatalogObject) -> Iterator[str]:
+        if item not in self.made:
+            yield from self._alter(item)
+            return
+        if CatalogObject("table", item.table) not in self.made:
+            definition = self._definition(item)
+            if self.expected[item]["default"] is None and definition.endswith(" not null"):
+                # Rows that are there have nothing to put into it.
+                definition = definition.removesuffix(" not null")
+                self.altered[item] = {"nullable"}
+            yield f"alter table {item.table} add column {definition};"
+        yield from self._alter(item, {"storage"})
 
     def _policy(self, item: CatalogObject) -> str:
         wanted = self.expected[item]
-        words = [f"create policy {item.name} on {item.table} as {wanted['kind']}"]
-        words.append(f"for {wanted['command']} to {wanted['roles']}")
-        if wanted["using"] is not None:
-            words.append(f"using ({wanted['using']})")
-        if wanted["check"] is not None:
-            words.append(f"with check ({wanted['check']})")
+        words = [
+            f"create policy {item.name} on {item.table} as {wanted['kind']}",
+            f"for {wanted['command']} to {wanted['roles']}",
+        ]
+        words += [f"using ({wanted['using']})"] if wanted["using"] is not None else []
+        words += [f"with check ({wanted['check']})"] if wanted["check"] is not None else []
         return "\n  ".join(words) + ";"
 
-    def _table_properties(self, item: CatalogObject) -> list[str]:
-        wanted, lines = self.expected[item], []
-        names = self.altered.get(item, set())
-        if item in self.made:
-            names = {name for name, value in wanted.items() if value not in (None, "off")}
-        if "row_security" in names:
-            verb = {"on": "enable", "off": "disable"}[str(wanted["row_security"])]
-            lines.append(f"alter table {item.name} {verb} row level security;")
-        if "force_row_security" in names:
-            verb = {"on": "force", "off": "no force"}[str(wanted["force_row_security"])]
-            lines.append(f"alter table {item.name} {verb} row level security;")
-        if "options" in names:
-            gone = options_of(self.options.get(item)).keys() - options_of(wanted["options"]).keys()
-            if gone:
-                lines.append(f"alter table {item.name} reset ({', '.join(sorted(gone))});")
-            if wanted["options"]:
-                lines.append(f"alter table {item.name} set ({wanted['options']});")
-        return lines
+    def _table_properties(self, item: CatalogObject) -> Iterator[str]:
+        wanted = self.expected[item]
+        gone = options_of(self.options.get(item)).keys() - options_of(wanted["options"]).keys()
+        if gone:
+            yield f"alter table {item.name} reset ({', '.join(sorted(gone))});"
+        is_new = item in self.made
+        yield from self._alter(item, {n for n in wanted if wanted[n] != "off"} if is_new else None)
 
-    def _grants(self, item: CatalogObject) -> list[str]:
+    def _grants(self, item: CatalogObject) -> Iterator[str]:
         """Revoke everything, then grant in the recorded order, which a dump shows.
 
         The owner's own privileges come first; they are left alone where they do.
@@ -278,76 +268,65 @@ class _Script:
         what = f"{'table' if column else item.kind} {item.table or item.name}"
         wanted = grants_of(self.expected[item]["acl"])
         if column and not wanted and item in self.made:
-            return []
+            return
         had = grants_of(self.live.get(item, {}).get("acl"))
         grantees = list(self.grantees)
         if item in self.made or [*had.items()][:1] == [*wanted.items()][:1] or not wanted:
             grantees.remove("owner")
-        lines = [f"revoke all{column} on {what} from {', '.join(map(_role, grantees))};"]
+        yield f"revoke all{column} on {what} from {', '.join(map(_role, grantees))};"
         for role, privileges in wanted.items():
             if role in grantees:
                 names = "all" if role == "owner" else ", ".join(p.rstrip("*") for p in privileges)
                 option = " with grant option" if privileges[0].endswith("*") else ""
-                lines.append(f"grant {names.lower()}{column} on {what} to {_role(role)}{option};")
-        return lines
+                yield f"grant {names.lower()}{column} on {what} to {_role(role)}{option};"
 
     def _comment(self, item: CatalogObject) -> str:
         comment = self.expected[item]["comment"]
-        said = "null" if comment is None else "'" + comment.replace("'", "''") + "'"
         name = f"{item.table}.{item.name}" if item.kind == "column" else item.name
         on = f" on {item.table}" if item.kind in ("policy", "trigger") else ""
-        return f"comment on {item.kind} {name}{on} is {said};"
+        words = "null" if comment is None else literal(comment)
+        return f"comment on {item.kind} {name}{on} is {words};"
 
     # What scans a table, each statement by itself
 
-    def _indexes(self) -> list[str]:
-        lines = []
+    def _indexes(self) -> Iterator[str]:
         for item in self._of(self.made, "index"):
             if item in self.drops:
-                lines.append(f"drop index concurrently {item.name};")
+                yield f"drop index concurrently {item.name};"
             definition = str(self.expected[item]["definition"])
-            lines.append(f"{definition.replace(' INDEX ', ' INDEX CONCURRENTLY ', 1)};")
-        return _patient(lines)
+            yield f"{definition.replace(' INDEX ', ' INDEX CONCURRENTLY ', 1)};"
 
-    def _constraints(self) -> list[str]:
-        lines = []
-        items = self._of({*self.made, *self.altered}, "constraint")
+    def _constraints(self) -> Iterator[str]:
+        items = self._of(self.made | self.altered.keys(), "constraint")
         for item in sorted(items, key=lambda item: "pucxf".index(str(self.expected[item]["type"]))):
             wanted, table = self.expected[item], f"alter table {item.table}"
             if item in self.made and wanted["type"] in ("p", "u"):
                 schema = item.table.partition(".")[0]
                 kind, _, keys = str(wanted["definition"]).partition(" (")
-                lines += _patient(
+                yield from _patient(
                     [
                         f"drop index concurrently if exists {schema}.{item.name};",
                         f"create unique index concurrently {item.name} on {item.table} ({keys};",
                     ]
                 )
-                lines += [
-                    f"{table} add constraint {item.name} {kind} using index {item.name};",
-                ]
-            else:
-                if item in self.made:
-                    lines.append(
-                        f"{table} add constraint {item.name} {wanted['definition']} not valid;"
-                    )
-                if wanted["validated"] == "yes":
-                    lines.append(f"{table} validate constraint {item.name};")
-        return lines
+                yield f"{table} add constraint {item.name} {kind} using index {item.name};"
+                continue
+            # An exclusion constraint cannot be added NOT VALID.
+            later = "" if wanted["type"] == "x" else " not valid"
+            if item in self.made:
+                yield f"{table} add constraint {item.name} {wanted['definition']}{later};"
+            if wanted["validated"] == "yes" and later:
+                yield f"{table} validate constraint {item.name};"
 
-    def _not_null(self) -> list[str]:
-        lines = []
+    def _not_null(self) -> Iterator[str]:
         for item in self._of(self.altered, "column"):
             if "nullable" in self.altered[item] and self.expected[item]["nullable"] == "not null":
                 table = f"alter table {item.table}"
                 check = f"check ({item.name} is not null)"
-                lines += [
-                    f"{table} add constraint mivaa_not_null {check} not valid;",
-                    f"{table} validate constraint mivaa_not_null;",
-                    f"{table} alter column {item.name} set not null;",
-                    f"{table} drop constraint mivaa_not_null;",
-                ]
-        return lines
+                yield f"{table} add constraint mivaa_not_null {check} not valid;"
+                yield f"{table} validate constraint mivaa_not_null;"
+                yield f"{table} alter column {item.name} set not null;"
+                yield f"{table} drop constraint mivaa_not_null;"
 
 
 def _patient(lines: list[str]) -> list[str]:
@@ -357,11 +336,3 @@ def _patient(lines: list[str]) -> list[str]:
 
 def _role(grantee: str) -> str:
     return "current_user" if grantee == "owner" else grantee
-
-
-_CREATE_VECTOR = """\
-do $mivaa$ begin
-  if to_regnamespace('extensions') is not null then create extension vector schema extensions;
-  else create extension vector schema public; end if; end $mivaa$;"""
-
-_ROLES = "select rolname::text from pg_catalog.pg_roles"

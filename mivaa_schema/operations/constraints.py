@@ -219,16 +219,20 @@ def not_null(name: str, table: str, column: str) -> SchemaObject:
     return {**check(name, table, f"{quote(column)} is not null"), "not_null": column}
 
 
-def unique(name: str, table: str, columns: Sequence[str] | str, **options: Any) -> SchemaObject:
+def unique(
+    name: str, table: str, columns: Sequence[str] | str, *, keys: Sequence[str] = (), **options: Any
+) -> SchemaObject:
     """A unique constraint; ``deferrable`` and ``initially`` belong to it, the rest to its index.
 
-    The other arguments are those of :func:`index`.
+    The other arguments are those of :func:`index`; ``keys`` names the columns where they are given
+    as one text, so that preflight can look for rows that do not meet it.
     """
     timing = {key: options.pop(key) for key in ("deferrable", "initially") if key in options}
     built = index(name, table, columns, unique=True, **options)
     given = {key: value for key, value in timing.items() if value is not None}
-    found: SchemaObject = {"kind": "unique", "table": table, "name": name, "index": built}
-    return found | given
+    names = list(keys) or ([] if isinstance(columns, str) else list(columns))
+    found: SchemaObject = {"kind": "unique", "table": table, "name": name, "columns": names}
+    return found | {"index": built} | given
 
 
 def exclusion(name: str, table: str, definition: str) -> SchemaObject:

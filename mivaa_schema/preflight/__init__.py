@@ -7,8 +7,6 @@ of`` a list makes one query for each of its items. A query runs if it can read w
 Online, values are bind parameters; in the script, they are variables of one block.
 """
 
-# The docstring of an error is its message, not a summary.
-
 from __future__ import annotations
 
 import json
@@ -22,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql
 
-from mivaa_schema import database, history
+from mivaa_schema import history
+from mivaa_schema.database.reading import rolled_back
 from mivaa_schema.errors import MivaaError
 
 if TYPE_CHECKING:
@@ -39,6 +38,8 @@ LISTS = {
     "indexes": "index",
     "foreign_keys": "foreign_key",
     "checks": "check",
+    "uniques": "unique",
+    "exclusions": "exclusion",
     "functions": "function",
     "triggers": "trigger",
     "policies": "policy",
@@ -54,7 +55,10 @@ VALUES = {
     "recorded": "text[]",
     "definitions": "jsonb",
 }
-"""Values that every query may use, and their types; queries in ``state/`` find the last four."""
+"""Values that every query may use, and their types."""
+
+FOUND: Item = {"readable": [], "revision": "", "recorded": [], "definitions": "{}"}
+"""Those that queries in ``state/`` find, as they are until then."""
 
 STATE = ("readable", "revision", "recorded")
 _PRIVATE_SCHEMA = "mivaa"
@@ -102,6 +106,7 @@ def refuse_what_cannot_be_adopted(connection: Connection, *, lock_members: bool 
 
     Raises:
         AdoptionRefused: With every error that was found.
+        TableLocked: Another session holds a table under ACCESS EXCLUSIVE.
     """
     findings = _findings(connection, ("error",), lock_members)
     if findings:
@@ -113,6 +118,9 @@ def report(connection: Connection, *, lock_members: bool = False) -> list[Findin
     """Everything that preflight finds, errors first; nothing is changed.
 
     It reads every row of the platform's tables, so it may take a while.
+
+    Raises:
+        TableLocked: Another session holds a table under ACCESS EXCLUSIVE.
     """
     return _findings(connection, ("error", "warning"), lock_members)
 
@@ -139,6 +147,7 @@ def expected_objects() -> list[Item]:
         is_qualified = kind in ("table", "index", "function")
         column = one["name"] if kind == "column" else one.get("column")
         target = one.get("references")
+        keys = one.get("columns", []) if kind == "unique" else []
         item = {
             "kind": kind,
             "revision": one["revision"],
@@ -157,6 +166,9 @@ def expected_objects() -> list[Item]:
             "is_unique": one.get("unique"),
             "definition": one.get("definition"),
             "allowed": one.get("allowed"),
+            "columns": keys or None,
+            "keys": ", ".join(map(_PREPARER.quote, keys)) or None,
+            "needs": ", ".join(f"{table}.{name}" for name in keys) or None,
             "target": target and _quoted(target),
             "target_name": target,
             "target_column": one["referenced_columns"][-1] if target else None,
@@ -188,7 +200,7 @@ class Query:
 
         def fill(found: re.Match[str]) -> str:
             if name := found["identifier"]:
-                is_quoted = name in ("relation", "target")
+                is_quoted = name in ("relation", "target", "keys")
                 quoted = self.item[name] if is_quoted else _PREPARER.quote(self.item[name])
                 return str(quoted).replace("%", percent)
             return value(found["value"]) if found["value"] else percent
@@ -206,14 +218,16 @@ def queries(folder: str, objects: list[Item]) -> Iterator[Query]:
         fact = dict(line.split(": ", 1) for line in facts)
         text = "\n".join(line for line in lines if not line.startswith("-- "))
         for item in _each(fact["for each of"], objects) if "for each of" in fact else [{}]:
-            needs = [need.format_map(item) for need in fact.get("needs", "").split(", ") if need]
+            needs = [need for need in fact.get("needs", "").format_map(item).split(", ") if need]
             yield Query(path.stem, purpose, needs, indent(_with_lists(text), "  "), item)
 
 
 def _each(name: str, objects: list[Item]) -> list[Item]:
     if name == "vectors":
         return [one for one in objects if re.match(r"(\w+\.)?vector\b", one.get("type", ""))]
-    return [one for one in objects if one["kind"] == LISTS[name]]
+    # A unique constraint whose columns the manifest does not name cannot be looked into.
+    wanted = [one for one in objects if one["kind"] == LISTS[name]]
+    return [one for one in wanted if name != "uniques" or "keys" in one]
 
 
 def _with_lists(text: str) -> str:
@@ -234,21 +248,17 @@ def _with_lists(text: str) -> str:
 def _findings(
     connection: Connection, severities: tuple[Severity, ...], lock_members: bool
 ) -> list[Finding]:
-    # It is rolled back, and the settings with it.
-    transaction = connection.begin_nested() if connection.in_transaction() else connection.begin()
     objects = expected_objects()
     values: Item = {
+        **FOUND,
         "objects": json.dumps(objects),
         "lock_members": lock_members,
         "is_script": False,
-        "readable": [],
-        "revision": "",
-        "recorded": [],
-        "definitions": "{}",
     }
     state = {query.name: query for query in queries("state", objects)}
     found = []
-    try:
+    # The settings are rolled back, too.
+    with rolled_back(connection, read_only=False):
         connection.exec_driver_sql(
             "select set_config(name, '0', true) from pg_catalog.pg_settings"
             " where name in ('statement_timeout', 'transaction_timeout')"
@@ -267,10 +277,6 @@ def _findings(
                     rows = _run(connection, query, values, _SORTED)
                     texts = [["?" if text is None else text for text in row] for row in rows]
                     found += [Finding(severity, query.name, *row) for row in texts]
-    except exc.DBAPIError as error:
-        raise database.explain(error, connection.engine.url) from error
-    finally:
-        transaction.rollback()
     return found
 
 

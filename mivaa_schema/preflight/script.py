@@ -6,7 +6,16 @@ import json
 import re
 from collections.abc import Callable
 
-from mivaa_schema.preflight import FOLDER, PROBED, STATE, VALUES, Query, expected_objects, queries
+from mivaa_schema.preflight import (
+    FOLDER,
+    FOUND,
+    PROBED,
+    STATE,
+    VALUES,
+    Query,
+    expected_objects,
+    queries,
+)
 
 _COLLECT = """\
 v_findings := v_findings || (
@@ -22,10 +31,7 @@ def render(*, lock_members: bool) -> str:
         "objects": _literal("[\n" + ",\n".join(map(json.dumps, objects)) + "\n]"),
         "lock_members": str(lock_members).lower(),
         "is_script": "true",
-        "readable": "'{}'",
-        "revision": "''",
-        "recorded": "'{}'",
-        "definitions": "'{}'",
+        **{name: _literal(value) for name, value in FOUND.items()},
     }
     state = {query.name: query for query in queries("state", objects)}
     probes = state["index_probes"]

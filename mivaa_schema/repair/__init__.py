@@ -11,20 +11,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from mivaa_schema.repair import (
-    chunk_workspace,
-    constraints,
-    dangling_extractions,
-    embeddings,
-    extraction_workspace,
-    missing_workspace,
-    orphaned_chunks,
-    unknown_users,
-    unknown_values,
-    unknown_workspaces,
-)
-from mivaa_schema.repair.base import Finding, Options, Repair
+from mivaa_schema.repair.base import Finding, Options, Repair, read
+from mivaa_schema.repair.constraints import Constraints
 from mivaa_schema.repair.errors import (
+    MapRefused,
     NothingRepairable,
     RepairOptionRefused,
     UnknownRepair,
@@ -39,31 +29,27 @@ if TYPE_CHECKING:
 
     from mivaa_schema.settings import Settings
 
-REPAIRS: Sequence[Repair] = (
-    unknown_workspaces.REPAIR,
-    dangling_extractions.REPAIR,
-    missing_workspace.REPAIR,
-    chunk_workspace.REPAIR,
-    extraction_workspace.REPAIR,
-    orphaned_chunks.REPAIR,
-    *unknown_users.REPAIRS,
-    *unknown_values.REPAIRS,
-    *embeddings.REPAIRS,
-    constraints.REPAIR,
-)
-"""All repairs, in the order in which they are best run: some need what an earlier one repairs."""
+__all__ = ["REPAIRS", "Finding", "Options", "Repair", "apply", "find", "repairable", "summary"]
+__all__ += ["survey"]
 
-__all__ = [
-    "REPAIRS",
-    "Finding",
-    "Options",
-    "Repair",
-    "apply",
-    "find",
-    "repairable",
-    "summary",
-    "survey",
-]
+_OF_ROWS = (
+    "unknown-workspaces",
+    "dangling-extractions",
+    "missing-workspace",
+    "chunk-workspace",
+    "extraction-workspace",
+    "orphaned-chunks",
+    "unknown-users",
+    "unknown-members",
+    # Separate: who maps a status of documents must not make anybody an active member.
+    "unknown-statuses",
+    "unknown-roles",
+    "unknown-member-statuses",
+    "zero-vectors",
+    "untrue-completions",
+)
+REPAIRS: Sequence[Repair] = (*map(read, _OF_ROWS), Constraints())
+"""All repairs, in the order in which they are best run: some need what an earlier one repairs."""
 
 
 def find(name: str) -> Repair:
@@ -116,7 +102,11 @@ def apply(
         before = repair.survey(session.connection, options)
         session.connection.rollback()
         if before and not repairable(before):
-            reasons = "\n  ".join(f"{_counted(one)}: {one.reason}" for one in before)
+            reasons = "\n  ".join(
+                f"{'an unknown number' if one.count is None else one.count} in {one.object}:"
+                f" {one.reason}"
+                for one in before
+            )
             raise NothingRepairable(name=repair.name, reasons=reasons)
         if before:
             repair.apply(session, options)
@@ -143,21 +133,17 @@ def summary(findings: Sequence[Finding]) -> str:
     return ", ".join(words)
 
 
-def _counted(finding: Finding) -> str:
-    number = "an unknown number" if finding.count is None else finding.count
-    return f"{number} in {finding.object}"
-
-
 def _check(connection: Connection, repair: Repair, options: Options) -> None:
-    given = {"workspace": options.workspace is not None, "map": bool(options.mapping)}
-    for option, is_given in given.items():
-        if is_given and option not in repair.accepts:
-            raise RepairOptionRefused(name=repair.name, option=option)
-    repair.check(options)
-    if options.workspace is not None and repair.workspace_must_exist:
-        exists = connection.execute(
-            text("select exists (select from public.workspaces where id = cast(:id as uuid))"),
-            {"id": str(options.workspace)},
-        ).scalar_one()
-        if not exists:
+    """Refuse options that make no sense."""
+    if options.workspace is not None and not repair.rows:
+        raise RepairOptionRefused(name=repair.name, option="workspace")
+    if options.mapping and not repair.known:
+        raise RepairOptionRefused(name=repair.name, option="map")
+    for old, new in options.mapping.items():
+        if not any(new in values and old not in values for values in repair.known.values()):
+            known = (f"{column} knows {', '.join(v)}" for column, v in repair.known.items())
+            raise MapRefused(pair=f"{old}={new}", repair=repair.name, columns="; ".join(known))
+    if options.workspace is not None and not repair.may_create_workspace:
+        sql = text("select exists (select from public.workspaces where id = cast(:id as uuid))")
+        if not connection.execute(sql, {"id": str(options.workspace)}).scalar_one():
             raise UnknownWorkspace(workspace=options.workspace)

@@ -1,14 +1,19 @@
-"""What a repair is: it finds invalid rows, says which of them it can repair, and repairs those."""
+"""A repair finds invalid rows, says which of them it can repair, and repairs those."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
+
+from mivaa_schema import history
+from mivaa_schema.operations.sql import text_array
 
 if TYPE_CHECKING:
     import uuid
@@ -17,8 +22,7 @@ if TYPE_CHECKING:
 
     from mivaa_schema.repair.session import WriteSession
 
-BATCH = 1000
-"""Rows that are read, and committed, at a time."""
+FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +37,7 @@ class Options:
 
     workspace: uuid.UUID | None = None
     mapping: Mapping[str, str] = field(default_factory=dict)
-    batch: int = BATCH
-
-    def parameters(self) -> dict[str, Any]:
-        """The same as bind parameters of a statement."""
-        return {
-            "workspace": None if self.workspace is None else str(self.workspace),
-            "map": json.dumps(dict(self.mapping)),
-        }
+    batch: int = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,119 +55,84 @@ class Finding:
     reason: str | None = None
 
 
-class Repair(Protocol):
-    """A named repair."""
-
-    @property
-    def name(self) -> str:
-        """The name by which the command calls it."""
-
-    @property
-    def description(self) -> str:
-        """What it does, as the rest of a sentence that begins with its name."""
-
-    @property
-    def accepts(self) -> frozenset[str]:
-        """Those of the options ``workspace`` and ``map`` that it uses."""
-
-    @property
-    def workspace_must_exist(self) -> bool:
-        """Whether ``workspace`` has to be one of those that exist."""
-
-    def check(self, options: Options) -> None:
-        """Refuse options that make no sense."""
-
-    def survey(self, connection: Connection, options: Options) -> list[Finding]:
-        """Everything that is invalid; changes nothing."""
-
-    def apply(self, session: WriteSession, options: Options) -> None:
-        """Repair what can be repaired; interrupted at any point, it continues when run again."""
-
-
 @dataclass(frozen=True, slots=True)
-class TableRepair:
+class InvalidRows:
     """Invalid rows of one table, and the statement that repairs them.
 
     Attributes:
         table: Qualified name; its key is ``id uuid``.
-        invalid: A query for the invalid rows (the table is called ``t`` there): ``id``, the
-            ``workspace`` that the repair of the row concerns, ``reason`` as in :class:`Finding`,
-            and whatever ``statement`` needs.
-        statement: A statement over ``invalid``, those of the rows that can be repaired. It tests
-            again what makes a row invalid: users may have changed it meanwhile.
+        query: Finds the rows (the table is ``t`` there): ``id``, the ``workspace`` that the repair
+            of the row concerns, ``reason`` as in :class:`Finding`, and what ``change`` needs.
+        change: A statement over ``invalid``, those of the rows that can be repaired. It tests again
+            what makes a row invalid: users may have changed it meanwhile.
         lookup: A query for one row, run once; its columns are parameters of the other two.
     """
 
     table: str
-    invalid: str
-    statement: str
+    query: str
+    change: str
     lookup: str = ""
 
+    def parameters(self, connection: Connection, options: Options) -> dict[str, Any]:
+        """The bind parameters of the statements."""
+        workspace = None if options.workspace is None else str(options.workspace)
+        found: dict[str, Any] = {"workspace": workspace, "map": json.dumps(dict(options.mapping))}
+        if self.lookup:
+            found |= connection.execute(text(self.lookup), found).mappings().one()
+        return found
 
-@dataclass(frozen=True, slots=True)
-class RowRepair:
-    """A repair of rows, table by table, in batches along the primary key.
+
+@dataclass(frozen=True)
+class Repair:
+    """A named repair of rows, table by table, in batches along the primary key.
 
     Attributes:
+        name: The name by which the command calls it.
+        description: What it does, as the rest of a sentence that begins with its name.
+        rows: What is invalid, by table.
         reads: A table of the platform's that it reads, and for which the right may be missing.
+        may_create_workspace: Whether the option ``workspace`` may name one that does not exist.
+        known: What ``--map`` may map to, by column (``public.documents.status``); without any, the
+            repair takes no ``--map``.
     """
 
     name: str
     description: str
-    tables: tuple[TableRepair, ...]
-    accepts: frozenset[str] = frozenset({"workspace"})
-    workspace_must_exist: bool = True
+    rows: tuple[InvalidRows, ...] = ()
     reads: str = ""
-
-    def check(self, options: Options) -> None:
-        """Every option makes sense."""
+    may_create_workspace: bool = False
+    known: Mapping[str, list[str]] = field(default_factory=dict)
 
     def survey(self, connection: Connection, options: Options) -> list[Finding]:
-        """Count the invalid rows, by table and reason."""
-        if self.reads and not _is_readable(connection, self.reads):
+        """Everything that is invalid, by table and reason; changes nothing."""
+        if self.reads and not connection.execute(text(_IS_READABLE), {"name": self.reads}).scalar():
             # What cannot be seen would look as if it did not exist.
-            return [Finding(self.reads, None, f"{_UNREADABLE} {self.reads}")]
+            reason = "you cannot read every row of it: let its owner run grant select (id) on"
+            return [Finding(self.reads, None, f"{reason} {self.reads}")]
         found = []
-        for one in self.tables:
-            rows = connection.execute(
-                text(
-                    f"select i.reason, count(*) from ({one.invalid}) i where {_IN_SCOPE}"
-                    " group by i.reason order by i.reason nulls first"
-                ),
-                _parameters(connection, one, options),
+        for one in self.rows:
+            sql = (
+                f"select i.reason, count(*) from ({one.query}) i where {_IN_SCOPE}"
+                " group by i.reason order by i.reason nulls first"
             )
+            rows = connection.execute(text(sql), one.parameters(connection, options))
             found += [Finding(one.table, count, reason) for reason, count in rows]
         return found
 
     def apply(self, session: WriteSession, options: Options) -> None:
-        """Walk through each table; a batch is a transaction of its own."""
-        for one in self.tables:
-            parameters = _parameters(session.connection, one, options)
+        """Repair what can be repaired; a batch is a transaction of its own.
+
+        Interrupted at any point, it continues when run again.
+        """
+        for one in self.rows:
+            parameters = one.parameters(session.connection, options) | {"batch": options.batch}
             session.connection.rollback()
-            after: Any = None
-            while True:
-                until = session.run(
-                    partial(_batch, session.connection, one, parameters, after, options.batch)
-                )
-                if until is None:
-                    break
-                after = until
+            parameters["after"] = None
+            while until := session.run(partial(_batch, session.connection, one, parameters)):
+                parameters["after"] = until
 
 
-_UNREADABLE = "you cannot read every row of it: let its owner run grant select (id) on"
-_IN_SCOPE = "(cast(:workspace as uuid) is null or i.workspace = cast(:workspace as uuid))"
-
-
-def _parameters(connection: Connection, one: TableRepair, options: Options) -> dict[str, Any]:
-    parameters = options.parameters()
-    if one.lookup:
-        parameters |= connection.execute(text(one.lookup), parameters).mappings().one()
-    return parameters
-
-
-def _batch(
-    connection: Connection, one: TableRepair, parameters: dict[str, Any], after: Any, batch: int
-) -> Any:
+def _batch(connection: Connection, one: InvalidRows, parameters: dict[str, Any]) -> Any:
     """Repair the next rows of a table, and return the id of the last one, or None at the end."""
     until = connection.execute(
         text(
@@ -178,44 +140,79 @@ def _batch(
             " where cast(:after as uuid) is null or t.id > cast(:after as uuid)"
             " order by t.id limit :batch) w order by w.id desc limit 1"
         ),
-        {"after": after, "batch": batch},
+        parameters,
     ).scalar()
     if until is not None:
-        connection.execute(
-            text(
-                f"with invalid as (select * from ({one.invalid}) i where i.reason is null"
-                f" and {_IN_SCOPE} and i.id <= cast(:until as uuid)"
-                " and (cast(:after as uuid) is null or i.id > cast(:after as uuid)))"
-                f" {one.statement}"
-            ),
-            {**parameters, "after": after, "until": until},
+        sql = (
+            f"with invalid as (select * from ({one.query}) i where i.reason is null"
+            f" and {_IN_SCOPE} and i.id <= cast(:until as uuid)"
+            " and (cast(:after as uuid) is null or i.id > cast(:after as uuid)))"
+            f" {one.change}"
         )
+        connection.execute(text(sql), {**parameters, "until": until})
     return until
 
 
-def _is_readable(connection: Connection, table: str) -> bool:
-    """Whether every row of a table can be read, by the catalogs alone."""
-    schema, _, name = table.partition(".")
-    return bool(
-        connection.execute(
-            text(
-                "select has_schema_privilege(n.oid, 'usage')"
-                " and has_column_privilege(c.oid, a.attnum, 'select')"
-                " and not row_security_active(c.oid)"
-                " from pg_catalog.pg_class c"
-                " join pg_catalog.pg_namespace n on n.oid = c.relnamespace"
-                " join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname = 'id'"
-                " where n.nspname = :schema and c.relname = :name"
-            ),
-            {"schema": schema, "name": name},
-        ).scalar()
+def read(name: str) -> Repair:
+    """The repair of a file in ``rows/``.
+
+    The file begins with the description. Behind each ``rows of`` stand tables, with values for the
+    ``{placeholders}`` of the query and the change that follow; a ``body`` in ``shared/`` has them
+    where several repairs have the same. ``values of`` is a pattern of columns with known values.
+    """
+    head, *blocks = re.split(r"(?m)^-- rows of: ?(.*)\n", _text(f"rows/{name}.sql"))
+    description, *lines = head.replace("-- ", "").splitlines()
+    header = dict(line.split(": ") for line in lines)
+    body, lookup = (
+        _text(f"shared/{header[name]}.sql") if name in header else "" for name in ("body", "lookup")
     )
+    known = _known(header["values of"]) if "values of" in header else {}
+    rows = []
+    for targets, own in zip(blocks[::2], blocks[1::2], strict=True):
+        query, change = (own.strip() or body).rstrip().removesuffix(";").split(";\n\n")
+        for values in map(_values, targets.split("; ")) if targets else _mapped(known):
+            parts = (_filled(part, values) for part in (query, change, lookup))
+            rows.append(InvalidRows(values["table"], *parts))
+    reads, creates = header.get("reads", ""), "new workspace" in header
+    return Repair(name, description, tuple(rows), reads, creates, known)
 
 
-def takes_no_null(table: str, column: str) -> str:
-    """A reason, for a query: the column is NOT NULL, so nothing can be set to null."""
-    return (
-        f"(select '{column} takes no null here: alter table {table} alter column {column} drop not"
-        " null' from pg_catalog.pg_attribute a"
-        f" where a.attrelid = '{table}'::regclass and a.attname = '{column}' and a.attnotnull)"
-    )
+def _text(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def _known(pattern: str) -> dict[str, list[str]]:
+    """The values that columns (``public.documents.status``) of tables with a workspace may hold."""
+    columns = history.objects("column")
+    tables = {one["table"] for one in columns if one["name"] == "workspace_id"}
+    checks = [one for one in history.objects("check") if one.get("allowed")]
+    known = {f"{one['table']}.{one['column']}": one for one in checks if one["table"] in tables}
+    return {column: one["allowed"] for column, one in known.items() if re.match(pattern, column)}
+
+
+def _values(target: str) -> dict[str, str]:
+    table, *pairs = target.split()
+    return {"table": table, **dict(pair.split("=") for pair in pairs)}
+
+
+def _mapped(known: Mapping[str, list[str]]) -> Iterator[dict[str, str]]:
+    for name, values in known.items():
+        table, _, column = name.rpartition(".")
+        yield {"table": table, "column": column, "known": text_array(values)}
+
+
+def _filled(sql: str, values: dict[str, str]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], sql)
+
+
+_IN_SCOPE = "(cast(:workspace as uuid) is null or i.workspace = cast(:workspace as uuid))"
+
+# By the catalogs alone: a name in a schema that is closed to the role cannot be looked up.
+_IS_READABLE = """
+select has_schema_privilege(n.oid, 'usage') and has_column_privilege(c.oid, a.attnum, 'select')
+  and not row_security_active(c.oid)
+from pg_catalog.pg_class c
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname = 'id'
+where n.nspname || '.' || c.relname = :name
+"""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -24,15 +23,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Engine
 
-    from mivaa_schema.operations.batch import Timeouts
     from mivaa_schema.settings import Settings
 
 T = TypeVar("T")
 
-# Lock not available, deadlock, serialization failure.
-_RETRIED = frozenset({"55P03", "40P01", "40001"})
-_FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 5.0
+# A platform may have made REPEATABLE READ the default; then a batch can fail to serialize, too.
+_RETRIED = migrations.RETRIED | {"40001"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +37,12 @@ class WriteSession:
 
     Attributes:
         name: The repair, for messages.
-        retries: How often a batch whose lock timed out is tried again.
     """
 
     engine: Engine
     connection: Connection
-    timeouts: Timeouts
+    settings: Settings
     name: str
-    retries: int
 
     def run(self, change: Callable[[], T]) -> T:
         """Run a change and commit it; after a lock timeout, roll it back and run it again.
@@ -57,26 +51,25 @@ class WriteSession:
             RepairLockTimeout: A lock could not be acquired in any attempt.
             RepairFailed: The database refused the change.
         """
-        for attempt in range(self.retries + 1):
+        attempt = 0
+        while True:
             try:
                 result = change()
                 self.connection.commit()
             except exc.DBAPIError as error:
                 with contextlib.suppress(exc.DBAPIError):
                     self.connection.rollback()
-                if getattr(error.orig, "pgcode", None) not in _RETRIED:
+                if migrations.sqlstate(error) not in _RETRIED:
                     raise RepairFailed(name=self.name, detail=migrations.describe(error)) from error
-                if attempt == self.retries:
+                attempt += 1
+                if attempt > self.settings.lock_retries:
+                    held_by = migrations.blockers(self.engine)
                     raise RepairLockTimeout(
-                        name=self.name,
-                        attempts=attempt + 1,
-                        blockers=migrations.blockers(self.engine),
+                        name=self.name, attempts=attempt, blockers=held_by
                     ) from error
-                longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**attempt)
-                time.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - jitter, no secret
+                time.sleep(migrations.pause(attempt - 1))
             else:
                 return result
-        raise AssertionError
 
 
 @contextlib.contextmanager
@@ -84,7 +77,7 @@ def read_session(engine: Engine) -> Iterator[Connection]:
     """A connection that may see every row.
 
     Raises:
-        RepairNeedsHead: The database is not at the last revision.
+        RepairNeedsHead: The database is not at the last revision, or a revision is interrupted.
         NotTableOwner: The role does not own every table.
         RowSecurityForced: Row-level security hides rows from their owner.
     """
@@ -107,21 +100,26 @@ def write_session(engine: Engine, settings: Settings, name: str) -> Iterator[Wri
     Raises:
         UpgradeRunning: An upgrade, or another repair, did not end in time.
     """
-    with read_session(engine) as connection:
-        timeouts = migrations.timeouts(settings)
-        with migrations.upgrade_lock(connection, settings.upgrade_wait):
-            migrations.prepare_session(connection, timeouts)
-            # The lock may have been held by a downgrade.
-            _refuse_other_revision(connection)
-            connection.rollback()
-            yield WriteSession(engine, connection, timeouts, name, settings.lock_retries)
+    with (
+        read_session(engine) as connection,
+        migrations.upgrade_lock(connection, settings.upgrade_wait),
+    ):
+        migrations.prepare_session(connection, migrations.timeouts(settings))
+        # The lock may have been held by a downgrade.
+        _refuse_other_revision(connection)
+        connection.rollback()
+        yield WriteSession(engine, connection, settings, name)
 
 
 def _refuse_other_revision(connection: Connection) -> None:
     head = history.head()
-    recorded = migrations.recorded_revisions(connection)
-    if recorded != [head]:
-        raise RepairNeedsHead(found=", ".join(recorded) or "no revision", head=head)
+    found = migrations.recorded_revisions(connection)
+    interrupted = migrations.interrupted_revision(connection)
+    if found != [head] or interrupted is not None:
+        words = ", ".join(found) or "no revision"
+        if interrupted is not None:
+            words += f", and revision {interrupted} is interrupted"
+        raise RepairNeedsHead(found=words, head=head)
 
 
 def _refuse_other_than_owner(connection: Connection) -> None:
@@ -129,11 +127,8 @@ def _refuse_other_than_owner(connection: Connection) -> None:
     rows = connection.execute(text(_OWNERS), {"names": names}).mappings().all()
     foreign = [row for row in rows if not row["is_owner"]]
     if foreign:
-        raise NotTableOwner(
-            user=foreign[0]["user"],
-            tables=", ".join(row["name"] for row in foreign),
-            owner=foreign[0]["owner"],
-        )
+        tables = ", ".join(row["name"] for row in foreign)
+        raise NotTableOwner(user=foreign[0]["user"], tables=tables, owner=foreign[0]["owner"])
     hidden = [row["name"] for row in rows if row["is_hidden"]]
     if hidden:
         raise RowSecurityForced(tables=", ".join(hidden), first=hidden[0])

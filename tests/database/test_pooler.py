@@ -81,13 +81,8 @@ def test_session_pooler_of_the_setting_is_believed_without_a_comparison(
     assert not refuses(url, setting)
 
 
-<<<<<<< HEAD:tests/database/test_target.py
-def test_address_decides_when_the_setting_is_auto() -> None:
-    with pytest.raises(HostUnreachable):
-=======
 def test_address_is_asked_when_nothing_is_said() -> None:
     with pytest.raises(CannotConnect):
->>>>>>> trim-b:tests/database/test_pooler.py
         refuse_transaction_pooler(database_url(NOWHERE))
 
 

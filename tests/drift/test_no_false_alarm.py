@@ -72,7 +72,7 @@ def test_bad_rows_and_their_repair_are_no_drift(
     assert found(existing_database) == []
 
 
-BEGUN = """
+IN_PROGRESS = """
 alter table public.documents set (autovacuum_analyze_scale_factor = 0.05);
 insert into mivaa.ledger (kind, object_name) values
   ('option', 'public.documents.autovacuum_analyze_scale_factor'), ('revision', '0009');
@@ -82,7 +82,7 @@ create index idx_documents_user_created on public.documents (user_id);
 
 def test_what_an_interrupted_revision_has_changed_is_no_drift(platform_database: Database) -> None:
     platform_database.upgrade("0008")
-    run(platform_database, BEGUN)
+    run(platform_database, IN_PROGRESS)
     assert found(platform_database) == []
     run(platform_database, "alter table public.documents set (fillfactor = 80)")
     assert len(found(platform_database)) == 1

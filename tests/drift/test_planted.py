@@ -1,4 +1,4 @@
-"""Whatever is changed behind the revisions is named, and the printed SQL takes it back."""
+"""Whatever is changed behind the revisions is named, and the printed SQL repairs it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from history.test_round_trips import assert_same
 
 from fixtures.clusters import SUPERUSER, both_majors
 from fixtures.databases import Database
-from fixtures.drift import catalog_of, found, psql, script
+from fixtures.drift import catalog_of, differences, found, psql, script
 from fixtures.existing_platform import run
-from mivaa_schema.catalog import differences
 
 
 @dataclass(frozen=True)

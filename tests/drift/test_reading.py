@@ -16,6 +16,7 @@ from fixtures.drift import catalog_of, found, psql, script
 from fixtures.existing_platform import run
 from mivaa_schema import drift
 from mivaa_schema.cli import main
+from mivaa_schema.database import reading
 from mivaa_schema.migrations import UnknownRevision
 
 READER = "drift_reader"
@@ -23,7 +24,7 @@ OFF = "table public.documents: row-level security is off, expected on"
 SWITCH_OFF = "alter table public.documents disable row level security"
 
 
-def verb(database: Database, *options: str, user: str = "postgres") -> Result:
+def command(database: Database, *options: str, user: str = "postgres") -> Result:
     return CliRunner().invoke(main, ["drift", "--url", database.url(user), *options])
 
 
@@ -60,7 +61,7 @@ def test_a_role_that_reads_all_data_is_enough(head_database: Database, reader: s
 
 
 def test_what_a_role_cannot_read_is_one_message(head_database: Database, reader: str) -> None:
-    done = verb(head_database, user=reader)
+    done = command(head_database, user=reader)
     assert done.exit_code == 1
     assert f"grant usage on schema mivaa to {reader};" in done.output
     assert f"grant select on mivaa.ledger, mivaa.alembic_version to {reader};" in done.output
@@ -107,27 +108,27 @@ def test_an_open_transaction_stays_as_it_was(head_database: Database) -> None:
 def test_an_exclusive_lock_ends_it_with_one_message(
     head_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drift, "LOCK_TIMEOUT", "100ms")
+    monkeypatch.setattr(reading, "LOCK_TIMEOUT", "100ms")
     with head_database.owner() as holder:
         holder.exec_driver_sql("lock table public.documents in access exclusive mode")
-        done = verb(head_database)
+        done = command(head_database)
         assert done.exit_code == 1
-        assert "a lock was not granted within 100ms. Held by: process " in done.output
+        assert "a lock was not granted within 100ms. Blocked by: process " in done.output
         assert "on documents" in done.output
         with head_database.engine().connect() as connection, connection.begin():
-            with pytest.raises(drift.CatalogLocked):
+            with pytest.raises(reading.TableLocked):
                 drift.find(connection)
             assert connection.execute(sa.text("select 1")).scalar_one() == 1
-    assert verb(head_database).exit_code == 0
+    assert command(head_database).exit_code == 0
 
 
 def test_without_a_revision_there_is_nothing_to_compare(platform_database: Database) -> None:
-    done = verb(platform_database)
+    done = command(platform_database)
     assert done.exit_code == 1
     assert "has no revision" in done.output
     platform_database.upgrade()
     platform_database.downgrade()
-    assert "has no revision" in verb(platform_database).output
+    assert "has no revision" in command(platform_database).output
 
 
 def test_an_unknown_revision_is_named(head_database: Database) -> None:
@@ -142,14 +143,14 @@ def test_a_missing_ledger_is_named(head_database: Database) -> None:
         found(head_database)
 
 
-def test_the_verb_prints_a_line_a_difference(head_database: Database) -> None:
-    done = verb(head_database)
+def test_the_command_prints_a_line_an_object(head_database: Database) -> None:
+    done = command(head_database)
     assert (done.exit_code, done.stdout) == (0, "")
-    assert verb(head_database, "--sql").stdout == ""
+    assert command(head_database, "--sql").stdout == ""
     run(head_database, SWITCH_OFF)
-    done = verb(head_database)
+    done = command(head_database)
     assert (done.exit_code, done.stdout) == (1, f"{OFF}\n")
-    done = verb(head_database, "--json")
+    done = command(head_database, "--json")
     assert done.exit_code == 1
     assert json.loads(done.stdout) == [
         {
@@ -160,7 +161,10 @@ def test_the_verb_prints_a_line_a_difference(head_database: Database) -> None:
             "expected": "on",
         }
     ]
-    done = verb(head_database, "--sql")
+    run(head_database, "grant select on public.documents to anon")
+    lines = command(head_database).stdout.splitlines()
+    assert lines == [f"{OFF}; grant is SELECT to anon, expected nothing to anon"]
+    done = command(head_database, "--sql")
     assert done.exit_code == 1
     assert "alter table public.documents enable row level security;" in done.stdout
 

@@ -9,10 +9,10 @@ from history.test_round_trips import REVISIONS
 
 from fixtures.clusters import both_majors
 from fixtures.databases import LEGACY_GRANTS, Database
-from fixtures.drift import catalog_of
+from fixtures.drift import catalog_of, differences
 from fixtures.existing_platform import run
 from mivaa_schema import catalog, history
-from mivaa_schema.catalog import CatalogObject, differences, recorded
+from mivaa_schema.catalog import CatalogObject, recorded
 
 NO_GRANTS = LEGACY_GRANTS.replace("grant all", "revoke all").replace(" to anon", " from anon")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fixtures.clusters import both_majors
 from fixtures.current_schema import build
 from fixtures.databases import Database
-from mivaa_schema.catalog import differences, snapshot
+from fixtures.drift import differences
+from mivaa_schema.catalog import snapshot
 
 
 @both_majors

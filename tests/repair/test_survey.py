@@ -54,7 +54,7 @@ UNDECIDED = {
         ("public.workspace_members", 1, "status 'gone' is unknown: --map gone=..."),
     },
 }
-"""What only the owner can decide: table, rows, how what is said about it begins."""
+"""What only the owner can decide: table, number of rows, and how the reason begins."""
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from mivaa_schema import catalog, history
 from mivaa_schema.catalog import CatalogObject, Properties, Snapshot
 from mivaa_schema.errors import MivaaError
-from mivaa_schema.migrations import UnknownRevision
+from mivaa_schema.migrations import UnknownRevision, recorded_revisions
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -44,7 +44,7 @@ def read_state(connection: Connection) -> tuple[str, Ledger]:
     """The revision of a database, and its ledger.
 
     Raises:
-        NothingToCompare, UnknownRevision, LedgerNotReadable: as :func:`find` says.
+        NothingToCompare, UnknownRevision, LedgerMissing, LedgerNotReadable: as ``find`` says.
     """
     state = connection.execute(text(_STATE)).mappings().one()
     if "alembic_version" not in (state["tables"] or ()):
@@ -54,15 +54,13 @@ def read_state(connection: Connection) -> tuple[str, Ledger]:
     if state["closed"]:
         tables = " and ".join(f"mivaa.{name}" for name in state["closed"])
         raise LedgerNotReadable(role=state["role"], tables=tables)
-    versions = connection.exec_driver_sql("select version_num from mivaa.alembic_version")
-    revisions = versions.scalars().all()
+    revisions = recorded_revisions(connection)
     if not revisions:
         raise NothingToCompare
-    for revision in revisions:
-        if revision not in history.folders():
-            raise UnknownRevision(
-                revision=revision, head=history.head(), folder=history.versions_folder()
-            )
+    for name in revisions:
+        if name not in history.folders():
+            head, folder = history.head(), history.versions_folder()
+            raise UnknownRevision(revision=name, head=head, folder=folder)
     rows = connection.exec_driver_sql("select kind, object_name from mivaa.ledger").all()
     return max(revisions), frozenset((kind, name) for kind, name in rows)
 
@@ -77,7 +75,11 @@ def expected_catalog(revision: str, ledger: Ledger) -> Snapshot:
     found = {
         item: properties
         for item, properties in catalog.recorded(revision).items()
-        if not re.search(rf"\b{re.escape(bare_name(item))}\b", drafted)
+        # The name without schema, arguments and quotes.
+        if not re.search(
+            rf"\b{re.escape(item.name.partition('(')[0].rpartition('.')[2].strip(chr(34)))}\b",
+            drafted,
+        )
     }
     for check in history.objects("check", through=revision):
         item = CatalogObject("constraint", check["name"], check["table"])
@@ -85,11 +87,6 @@ def expected_catalog(revision: str, ledger: Ledger) -> Snapshot:
             definition = f"CHECK (({check['not_null']} IS NOT NULL))"
             found.setdefault(item, {"type": "c", "definition": definition, "validated": "yes"})
     return found
-
-
-def bare_name(item: CatalogObject) -> str:
-    """The name of an object without schema, arguments and quotes."""
-    return item.name.partition("(")[0].rpartition(".")[2].strip('"')
 
 
 SINGLE = ("schema", "function")
@@ -110,13 +107,13 @@ def scope_of(revision: str, ledger: Ledger) -> dict[CatalogObject, tuple[Propert
     scope: dict[CatalogObject, tuple[Properties, bool]] = {}
     for item, properties in expected_catalog(revision, ledger).items():
         table = item.table or item.name
-        name = item.name if item.kind == "index" else f"{table}.{item.name}"
-        is_recorded = (item.kind, name) in ledger
         if item.kind in SINGLE or is_created(table, ledger):
             scope[item] = properties, True
             continue
+        name = item.name if item.kind == "index" else f"{table}.{item.name}"
+        is_recorded = (item.kind, name) in ledger
+        is_closed = bool({("rules", table), ("acl", table)} & ledger)
         names: set[str] = set()
-        is_closed = {("rules", table), ("acl", table)} & ledger
         if item.kind == "table":
             names = {"row_security", "force_row_security", "acl"} if is_closed else set()
             ours = options_of(properties["options"]).items()
@@ -124,9 +121,9 @@ def scope_of(revision: str, ledger: Ledger) -> dict[CatalogObject, tuple[Propert
             properties = {**properties, "options": ", ".join(options) or None}
             names |= {"options"} if options else set()
         elif item.kind == "column":
-            names = set(properties) if is_recorded else set()
+            names = set(properties) - {"acl"} if is_recorded else set()
             names |= {"storage"} if ("storage", name) in ledger else set()
-            names = names | {"acl"} if is_closed else names - {"acl"}
+            names |= {"acl"} if is_closed else set()
             if properties["default"] is None:
                 # Rows that were there had nothing to put into it.
                 names.discard("nullable")

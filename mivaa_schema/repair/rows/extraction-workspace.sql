@@ -1,16 +1,5 @@
-"""Extractions in another workspace than their PDF and their document."""
-
-from __future__ import annotations
-
-from mivaa_schema.repair.base import RowRepair, TableRepair
-
-REPAIR = RowRepair(
-    name="extraction-workspace",
-    description="moves extractions to the workspace of their PDF and their document, if it is one",
-    tables=(
-        TableRepair(
-            table="public.processed_documents",
-            invalid="""
+-- moves extractions to the workspace of their PDF and their document, if it is one
+-- rows of: public.processed_documents
 select t.id, coalesce(p.workspace_id, d.workspace_id) as workspace,
   case
     when p.workspace_id <> d.workspace_id
@@ -31,10 +20,7 @@ left join public.documents d on d.id = t.document_id
 where t.workspace_id is not null and (
   p.id is not null and p.workspace_id is distinct from t.workspace_id
   or d.id is not null and d.workspace_id is distinct from t.workspace_id
-)""",
-            statement="""
+);
+
 update public.processed_documents t set workspace_id = i.workspace
-from invalid i where t.id = i.id and t.workspace_id <> i.workspace""",
-        ),
-    ),
-)
+from invalid i where t.id = i.id and t.workspace_id <> i.workspace;

@@ -1,4 +1,4 @@
-"""`mivaa-schema preflight` and `mivaa-schema drift`: comparisons that change nothing."""
+"""`mivaa-schema preflight`."""
 
 from __future__ import annotations
 
@@ -47,30 +47,3 @@ def preflight(settings: Settings, as_json: bool, lock_members: bool) -> None:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-@main.command()
-@database_options
-@json_option
-@click.option("--sql", "as_sql", is_flag=True, help="Print the SQL that repairs it, for psql.")
-def drift(settings: Settings, as_json: bool, as_sql: bool) -> None:
-    """List where the database differs from what the revisions created; changes nothing.
-
-    Ends with code 1 if there is drift.
-    """
-    # Imported here because SQLAlchemy is slow to import.
-    from mivaa_schema import database
-    from mivaa_schema.drift import find
-    from mivaa_schema.drift.repair import repair_sql
-
-    with database.connect(database.open_engine(settings)) as connection:
-        differences = find(connection)
-        script = repair_sql(connection, differences) if as_sql else ""
-    if as_sql and not as_json:
-        click.echo(script, nl=False)
-    else:
-        show(as_json, [each.as_json() for each in differences], map(str, differences))
-        if not as_json:
-            click.echo(f"{len(differences)} differences", err=True)
-    if differences:
-        raise click.exceptions.Exit(1)

@@ -1,0 +1,4 @@
+-- sets the PDF or the document of extractions to null if it does not exist
+-- lookup: lost_targets
+-- body: set_null
+-- rows of: public.processed_documents column=pdf_document_id target=public.pdf_documents workspace=t.workspace_id; public.processed_documents column=document_id target=public.documents workspace=t.workspace_id

@@ -1,0 +1,4 @@
+-- maps unknown statuses of memberships, which count as not active, by --map old=new
+-- body: map_value
+-- values of: public\.workspace_members\.status$
+-- rows of:

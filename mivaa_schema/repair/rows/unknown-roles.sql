@@ -1,0 +1,4 @@
+-- maps unknown roles, which give no right, by --map old=new
+-- body: map_value
+-- values of: public\.workspace_members\.role$
+-- rows of:

@@ -1,0 +1,4 @@
+-- maps unknown statuses, by --map old=new
+-- body: map_value
+-- values of: (?!public\.workspace_members\.)
+-- rows of:

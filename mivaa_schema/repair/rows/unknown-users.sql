@@ -1,0 +1,5 @@
+-- sets the user of rows to null if it does not exist; the rows stay
+-- reads: auth.users
+-- body: set_null
+-- lookup: lost_users
+-- rows of: public.documents column=user_id target=auth.users workspace=t.workspace_id; public.pdf_documents column=user_id target=auth.users workspace=t.workspace_id; public.processed_documents column=user_id target=auth.users workspace=t.workspace_id; public.workspaces column=created_by target=auth.users workspace=t.id; public.migration_tracking column=created_by target=auth.users workspace=null::uuid
