@@ -75,7 +75,7 @@ def _restore_grants(table: str) -> str:
     grantee = "case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end"
     body = f"""\
 delete from mivaa.ledger where {row("acl", table)} returning former::jsonb into v_former;
-if found then
+if found and v_table is not null then
   for v_grant in
     select {grantee} as grantee from (
       select 0 as grantee

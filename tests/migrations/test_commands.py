@@ -103,6 +103,19 @@ def test_command_that_only_reads_files_needs_no_database(
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("arguments", [{}, {"rev_range": "0003:0005"}, {"verbose": True}])
+def test_history_that_a_program_asks_for_needs_no_database(
+    platform_database: Database, capsys: pytest.CaptureFixture[str], arguments: dict[str, Any]
+) -> None:
+    config = platform_database.config()
+    config.set_main_option("sqlalchemy.url", NOWHERE)
+    config.attributes.pop("connection", None)
+    command.history(config, **arguments)
+    assert "0004" in capsys.readouterr().out
+    with pytest.raises(CommandError, match="No PostgreSQL answers"):
+        command.history(config, indicate_current=True)
+
+
 def test_history_of_the_database_asks_it(head_database: Database, alembic: Shell) -> None:
     done = alembic("history", "-r", "0011:current", url=head_database.url())
     assert "0011 -> 0012" in done.stdout

@@ -51,7 +51,7 @@ declare
   v_grant record;
 begin
   delete from mivaa.ledger where kind = 'acl' and object_name = 'public.migration_tracking' returning former::jsonb into v_former;
-  if found then
+  if found and v_table is not null then
     for v_grant in
       select case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as grantee from (
         select 0 as grantee

@@ -33,7 +33,7 @@ declare
   v_grant record;
 begin
   delete from mivaa.ledger where kind = 'acl' and object_name = 'public.processed_documents' returning former::jsonb into v_former;
-  if found then
+  if found and v_table is not null then
     for v_grant in
       select case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as grantee from (
         select 0 as grantee
@@ -96,7 +96,7 @@ declare
   v_grant record;
 begin
   delete from mivaa.ledger where kind = 'acl' and object_name = 'public.pdf_documents' returning former::jsonb into v_former;
-  if found then
+  if found and v_table is not null then
     for v_grant in
       select case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as grantee from (
         select 0 as grantee
@@ -159,7 +159,7 @@ declare
   v_grant record;
 begin
   delete from mivaa.ledger where kind = 'acl' and object_name = 'public.document_chunks' returning former::jsonb into v_former;
-  if found then
+  if found and v_table is not null then
     for v_grant in
       select case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as grantee from (
         select 0 as grantee
@@ -222,7 +222,7 @@ declare
   v_grant record;
 begin
   delete from mivaa.ledger where kind = 'acl' and object_name = 'public.documents' returning former::jsonb into v_former;
-  if found then
+  if found and v_table is not null then
     for v_grant in
       select case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as grantee from (
         select 0 as grantee
@@ -282,7 +282,7 @@ declare
   v_grant record;
 begin
   delete from mivaa.ledger where kind = 'acl' and object_name = 'public.workspace_members' returning former::jsonb into v_former;
-  if found then
+  if found and v_table is not null then
     for v_grant in
       select case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as grantee from (
         select 0 as grantee
@@ -342,7 +342,7 @@ declare
   v_grant record;
 begin
   delete from mivaa.ledger where kind = 'acl' and object_name = 'public.workspaces' returning former::jsonb into v_former;
-  if found then
+  if found and v_table is not null then
     for v_grant in
       select case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as grantee from (
         select 0 as grantee
