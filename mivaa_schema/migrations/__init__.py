@@ -88,14 +88,16 @@ def refuse_branches(script: ScriptDirectory) -> None:
             there is more than one head.
     """
     names = [path.name for path in history.files(Path(script.dir) / "versions")]
-    numbers = Counter(name.partition("_")[0] for name in names)
-    same = {f"revisions {n}": [f for f in names if f.startswith(f"{n}_")] for n in numbers}
+    for number in Counter(name.partition("_")[0] for name in names):
+        _refuse_several(f"revisions {number}", [n for n in names if n.startswith(f"{number}_")])
     heads = script.get_revisions(script.get_heads())
-    same["heads"] = sorted(Path(head.path).name for head in heads if head)
-    for what, files in same.items():
-        if len(files) > 1:
-            count, last = len(files), files[-1]
-            raise BranchedHistory(count=count, what=what, files=", ".join(files), last=last)
+    _refuse_several("heads", sorted(Path(head.path).name for head in heads if head))
+
+
+def _refuse_several(what: str, files: list[str]) -> None:
+    if len(files) > 1:
+        count, last = len(files), files[-1]
+        raise BranchedHistory(count=count, what=what, files=", ".join(files), last=last)
 
 
 # What the database records
