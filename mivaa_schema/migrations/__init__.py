@@ -1,7 +1,5 @@
 """Running migrations: the configuration, what the database records, and what a session sets."""
 
-# The names say what failed and the docstrings are messages, not summaries.
-
 from __future__ import annotations
 
 from collections import Counter
@@ -14,15 +12,10 @@ from sqlalchemy import text
 from mivaa_schema import history
 from mivaa_schema.errors import MivaaError
 from mivaa_schema.migrations.waits import (
-    RETRIED,
     UPGRADE_LOCK,
-    LockNotAvailable,
-    RevisionFailed,
     UpgradeRunning,
     blockers,
     describe,
-    pause,
-    sqlstate,
     upgrade_lock,
 )
 from mivaa_schema.operations.batch import REVISION, Timeouts, set_lock_timeout
@@ -33,18 +26,7 @@ if TYPE_CHECKING:
 
     from mivaa_schema.settings import Settings
 
-__all__ = [
-    "RETRIED",
-    "UPGRADE_LOCK",
-    "LockNotAvailable",
-    "RevisionFailed",
-    "UpgradeRunning",
-    "blockers",
-    "describe",
-    "pause",
-    "sqlstate",
-    "upgrade_lock",
-]
+__all__ = ["UPGRADE_LOCK", "UpgradeRunning", "blockers", "describe", "upgrade_lock"]
 
 PRIVATE_SCHEMA = "mivaa"
 VERSION_TABLE = "alembic_version"
@@ -66,32 +48,16 @@ class RevisionInterrupted(MivaaError):
 
 
 class InterruptedFileMissing(MivaaError):
-    """Revision {revision} is interrupted: a run stopped half-way, and its file is missing in
-    {folder}. Restore the file, with the folder beside it, and run `alembic upgrade {revision}` or
-    `alembic downgrade {down}`; or drop what the revision has created so far:
+    """Revision {revision} is interrupted: a run stopped half-way, and {reason}. Restore the file
+    that was run, with the folder beside it, and run `alembic upgrade {revision}` or `alembic
+    downgrade {down}`; or drop what the revision has created so far:
       mivaa-schema abandon {revision}
     That only lists it; with --apply it drops it.
-    """
-
-
-class InterruptedElsewhere(MivaaError):
-    """Revision {revision} is interrupted, but the database is at revision `{recorded}`, and the
-    file of {revision} follows `{down}`. Restore the file that was run, or drop what it has created
-    so far:
-      mivaa-schema abandon {revision}
-    That only lists it; with --apply it drops it.
-    """
-
-
-class DuplicateRevision(MivaaError):
-    """There are {count} revisions {number}: {files}. Branches that were merged have each made one.
-    Give the one that no database has recorded the next number:
-      mivaa-schema renumber {last}
     """
 
 
 class BranchedHistory(MivaaError):
-    """The history has {count} heads: {files}. It must be one straight line. Put the one that no
+    """There are {count} {what}: {files}. The history must be one straight line. Put the one that no
     database has recorded after the others:
       mivaa-schema renumber {last}
     """
@@ -118,20 +84,20 @@ def refuse_branches(script: ScriptDirectory) -> None:
     """Refuse a history that is not one straight line, by the names of its files first.
 
     Raises:
-        DuplicateRevision: Two files have the same number; Alembic would overlook one of them.
-        BranchedHistory: There is more than one head.
+        BranchedHistory: Two files have the same number, of which Alembic would overlook one; or
+            there is more than one head.
     """
-    files = history.files(Path(script.dir) / "versions")
-    for number, count in Counter(path.name.partition("_")[0] for path in files).items():
-        if count > 1:
-            names = [path.name for path in files if path.name.startswith(f"{number}_")]
-            raise DuplicateRevision(
-                number=number, count=count, files=", ".join(names), last=names[-1]
-            )
+    names = [path.name for path in history.files(Path(script.dir) / "versions")]
+    for number in Counter(name.partition("_")[0] for name in names):
+        _refuse_several(f"revisions {number}", [n for n in names if n.startswith(f"{number}_")])
     heads = script.get_revisions(script.get_heads())
-    if len(heads) > 1:
-        names = sorted(Path(head.path).name for head in heads if head)
-        raise BranchedHistory(count=len(names), files=", ".join(names), last=names[-1])
+    _refuse_several("heads", sorted(Path(head.path).name for head in heads if head))
+
+
+def _refuse_several(what: str, files: list[str]) -> None:
+    if len(files) > 1:
+        count, last = len(files), files[-1]
+        raise BranchedHistory(count=count, what=what, files=", ".join(files), last=last)
 
 
 # What the database records
@@ -163,25 +129,27 @@ def check_revisions(connection: Connection, script: ScriptDirectory) -> Script |
 
     Raises:
         UnknownRevision: The recorded revision has no file.
-        InterruptedFileMissing: The interrupted revision has no file.
-        InterruptedElsewhere: The interrupted revision is neither the recorded one nor the next.
+        InterruptedFileMissing: The interrupted revision has no file, or is neither the recorded one
+            nor the next.
     """
     known = {revision.revision: revision for revision in script.walk_revisions()}
     recorded = recorded_revisions(connection)
     interrupted = interrupted_revision(connection)
-    fields = {"folder": Path(script.dir) / "versions", "revision": interrupted}
+    folder = Path(script.dir) / "versions"
     if interrupted is not None and interrupted not in known:
         down = next((name for name in recorded if name != interrupted), "-1")
-        raise InterruptedFileMissing(down=down, **fields)
+        reason = f"its file is missing in {folder}"
+        raise InterruptedFileMissing(revision=interrupted, reason=reason, down=down)
     for name in recorded:
         if name not in known:
             head = ", ".join(script.get_heads())
-            raise UnknownRevision(**fields | {"revision": name}, head=head)
+            raise UnknownRevision(revision=name, folder=folder, head=head)
     if interrupted is None:
         return None
-    down = _down(known[interrupted])
-    if (", ".join(recorded) or "base") not in (interrupted, down):
-        raise InterruptedElsewhere(recorded=", ".join(recorded) or "base", down=down, **fields)
+    down, at = _down(known[interrupted]), ", ".join(recorded) or "base"
+    if at not in (interrupted, down):
+        reason = f"its file follows `{down}`, while the database is at `{at}`"
+        raise InterruptedFileMissing(revision=interrupted, reason=reason, down=down)
     return known[interrupted]
 
 
@@ -225,14 +193,9 @@ def prepare_session(connection: Connection, waiting: Timeouts) -> None:
 
 def session_settings(waiting: Timeouts) -> list[str]:
     """What a session that runs migrations sets first, online and offline."""
-    return [
-        set_lock_timeout(waiting.lock),
-        *NO_TIME_LIMITS,
-        _NOTICE_A_DEAD_CLIENT,
-        # "already exists, skipping" is what is wanted; a warning is not.
-        "set client_min_messages = warning",
-        "set search_path = public, extensions",
-    ]
+    # "already exists, skipping" is what is wanted; a warning is not.
+    level, path = "set client_min_messages = warning", "set search_path = public, extensions"
+    return [set_lock_timeout(waiting.lock), *NO_TIME_LIMITS, _NOTICE_A_DEAD_CLIENT, level, path]
 
 
 NO_TIME_LIMITS = (
@@ -264,22 +227,17 @@ end
 $mivaa$"""
 
 
-def make_private_schema() -> list[str]:
-    """The statements that make the schema of helpers and records, closed to everybody else."""
-    return [
-        f"create schema if not exists {PRIVATE_SCHEMA}",
-        f"revoke all on schema {PRIVATE_SCHEMA} from public",
-    ]
+MAKE_PRIVATE_SCHEMA = (
+    f"create schema if not exists {PRIVATE_SCHEMA}",
+    f"revoke all on schema {PRIVATE_SCHEMA} from public",
+)
+"""What makes the schema of helpers and records, closed to everybody else."""
 
+DROP_PRIVATE_SCHEMA = (
+    f"drop table if exists {PRIVATE_SCHEMA}.{VERSION_TABLE}",
+    f"drop schema if exists {PRIVATE_SCHEMA}",
+)
+"""What ends a downgrade to base; without cascade, so that nothing is lost."""
 
-def drop_private_schema() -> list[str]:
-    """The statements that end a downgrade to base; without cascade, so that nothing is lost."""
-    return [
-        f"drop table if exists {PRIVATE_SCHEMA}.{VERSION_TABLE}",
-        f"drop schema if exists {PRIVATE_SCHEMA}",
-    ]
-
-
-def notify_api() -> str:
-    """The statement that has PostgREST read the schema again."""
-    return "notify pgrst, 'reload schema'"
+NOTIFY_API = "notify pgrst, 'reload schema'"
+"""What has PostgREST read the schema again."""

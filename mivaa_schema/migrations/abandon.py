@@ -1,59 +1,56 @@
-"""Drops what an interrupted revision has created whose file is gone."""
-
-# The names say what failed and the docstrings are messages, not summaries.
+"""Reverts what an interrupted revision has created or changed whose file is gone."""
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from mivaa_schema import database, migrations
+from mivaa_schema import database, history, migrations
 from mivaa_schema.errors import MivaaError
 from mivaa_schema.migrations import waits
+from mivaa_schema.operations import (
+    Operation,
+    release_columns,
+    release_constraint,
+    release_index,
+    release_table,
+    reopen_table,
+    reset_table_options,
+    restore_column_storage,
+)
 from mivaa_schema.operations.batch import REVISION
-from mivaa_schema.operations.records import MIGRATION
-from mivaa_schema.operations.sql import DIALECT
+from mivaa_schema.operations.records import MIGRATION, undo
+from mivaa_schema.operations.sql import block, qualified, quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sqlalchemy.engine import Connection, Engine
+    from sqlalchemy.engine import Connection, CursorResult, Engine
 
     from mivaa_schema.settings import Settings
 
-STORAGE = {"p": "plain", "e": "external", "x": "extended", "m": "main"}
-
-
-class NotInterrupted(MivaaError):
-    """Revision {revision} is not interrupted: {found}. Nothing was changed."""
-
 
 class AbandonRefused(MivaaError):
-    """Revision {revision} has also changed {what}, whose former state only its own downgrade
-    restores. Restore its file, with the folder beside it, and run `alembic downgrade {down}`.
-    Nothing was changed.
-    """
+    """Revision {revision} cannot be abandoned: {reason}. Nothing was changed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class CreatedObject:
     """What an interrupted revision has created or changed.
 
     Attributes:
         kind: Of the ledger: ``table``, ``column``, ``index``, ...
         name: Its qualified name.
-        values: How many rows of a table, or values of a column, go with it.
-        statement: What reverts it.
+        values: How many rows of a table, or values of a column, are lost with it.
+        statements: What reverts it, if it is there.
     """
 
     kind: str
     name: str
     values: int
-    statement: str
+    statements: tuple[str, ...]
 
     def __str__(self) -> str:
         unit = {"table": "rows", "column": "values"}.get(self.kind)
@@ -64,31 +61,93 @@ def created_objects(connection: Connection, revision: str) -> list[CreatedObject
     """What an interrupted revision has recorded, in the order in which it can be reverted.
 
     Raises:
-        NotInterrupted: Another revision is interrupted, or none.
+        AbandonRefused: Another revision is interrupted, or none; or the ledger has a kind of object
+            that no operation reverts.
         RevisionInterrupted: Its file is there: Alembic completes or reverts it.
-        AbandonRefused: It has changed what only its downgrade can restore.
     """
     found = migrations.interrupted_revision(connection)
     if found != revision:
         instead = "no revision is" if found is None else f"revision {found} is"
-        raise NotInterrupted(revision=revision, found=instead)
+        raise AbandonRefused(revision=revision, reason=f"it is not interrupted; {instead}")
     script = ScriptDirectory.from_config(migrations.alembic_config())
-    with contextlib.suppress(migrations.InterruptedFileMissing, migrations.InterruptedElsewhere):
+    with contextlib.suppress(migrations.InterruptedFileMissing):
         migrations.refuse_interrupted(migrations.check_revisions(connection, script))
     rows = connection.execute(text(_RECORDED), {"kind": REVISION, "revision": revision}).all()
-    unknown = [f"{kind} {name}" for kind, name, _ in rows if kind not in _REVERTS]
-    if unknown:
-        down = ", ".join(migrations.recorded_revisions(connection)) or "base"
-        raise AbandonRefused(revision=revision, what=", ".join(unknown), down=down)
-    order = list(_REVERTS)
-    created = {(kind, name) for kind, name, _ in rows}
-    return [
-        CreatedObject(kind, name, _values(connection, kind, name), _REVERTS[kind](name, former))
-        for kind, name, former in sorted(rows, key=lambda row: order.index(row.kind))
+    if unknown := [f"{kind} {name}" for kind, name in rows if not _is_known(kind, name)]:
+        reason = (
+            f"it has also changed {', '.join(unknown)}, which only its downgrade restores. Restore"
+            " its file, with the folder beside it, and run `alembic downgrade`"
+        )
+        raise AbandonRefused(revision=revision, reason=reason)
+    tables = [name for kind, name in rows if kind == "table"]
+    columns = [name for kind, name in rows if kind == "column"]
+    items = []
+    for kind, name in sorted(rows, key=lambda row: KINDS.index(row.kind)):
+        table, bare = _split(connection, kind, name)
         # What lies on a table or a column that goes, goes with it.
-        if ("table", name.rpartition(".")[0]) not in created
-        and (kind == "column" or ("column", name) not in created)
-    ]
+        if kind == "table" or (table not in tables and (kind == "column" or name not in columns)):
+            values = _count(connection, kind, table, bare)
+            items.append(CreatedObject(kind, name, values, _reverting(kind, name, table, bare)))
+    return items
+
+
+KINDS = (
+    *("rules", "acl", "row_security", "constraint", "index", "option", "storage", "column"),
+    *("table", "function", "extension"),
+)
+"""Kinds of the ledger, in the order in which they can be reverted."""
+
+
+def _is_known(kind: str, name: str) -> bool:
+    return kind in KINDS and (kind != "rules" or bool(_policies(name)))
+
+
+def _policies(table: str) -> list[str]:
+    return [item["name"] for item in history.objects("policy") if item["table"] == table]
+
+
+def _reverting(kind: str, name: str, table: str, bare: str) -> tuple[str, ...]:
+    """The statements with which the operations of revisions revert an object of the ledger."""
+    item = {"kind": kind, "table": table, "name": bare}
+    drop = f"drop {kind} {name if kind == 'function' else qualified(name)};"
+    if kind == "rules":
+        on = f"on {qualified(table)};"
+        drop = "\n".join(f"drop policy if exists {quote(p)} {on}" for p in _policies(table))
+    other = Operation((block(undo(kind, name, drop)),))
+    return {
+        "acl": reopen_table(table),
+        "row_security": reopen_table(table),
+        "constraint": release_constraint(item),
+        "index": release_index({**item, "name": name}),
+        "option": reset_table_options(table, [bare]),
+        "storage": restore_column_storage(table, bare),
+        "column": release_columns(table, bare),
+        "table": release_table(name),
+    }.get(kind, other).statements
+
+
+def _split(connection: Connection, kind: str, name: str) -> tuple[str, str]:
+    """The table of an object of the ledger, and its bare name; either may hold dots."""
+    if kind in ("table", "acl", "row_security", "rules"):
+        return name, ""
+    parts = name.split(".")
+    for at in range(2, len(parts)):
+        table = ".".join(parts[:at])
+        found = connection.execute(text("select to_regclass(:name)"), {"name": qualified(table)})
+        if found.scalar() is not None:
+            return table, ".".join(parts[at:])
+    return "", name
+
+
+def _count(connection: Connection, kind: str, table: str, bare: str) -> int:
+    if kind not in ("table", "column"):
+        return 0
+    sql = f"select count({quote(bare) if bare else '*'}) from {qualified(table)}"
+    return int(_execute(connection, sql).scalar_one())
+
+
+def _execute(connection: Connection, statement: str) -> CursorResult[Any]:
+    return connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
 def abandon(engine: Engine, settings: Settings, revision: str) -> list[CreatedObject]:
@@ -105,7 +164,8 @@ def abandon(engine: Engine, settings: Settings, revision: str) -> list[CreatedOb
         def run() -> None:
             done[:] = created_objects(connection, revision)
             for item in done:
-                connection.exec_driver_sql(item.statement)
+                for statement in item.statements:
+                    _execute(connection, statement)
             _forget(connection, revision)
             connection.commit()
 
@@ -120,87 +180,26 @@ def abandon(engine: Engine, settings: Settings, revision: str) -> list[CreatedOb
 
 
 def _forget(connection: Connection, revision: str) -> None:
-    """Take the revision off the records: the ledger, its phase, and where a downgrade began."""
-    values = {"kind": REVISION, "revision": revision, "migration": MIGRATION}
-    connection.execute(text(_FORGET_PHASE), values)
-    connection.execute(text(_FORGET), values)
+    """Take the revision off the records: its phase, the ledger, and where a downgrade began."""
     script = ScriptDirectory.from_config(migrations.alembic_config())
     former = max((r.revision for r in script.walk_revisions() if r.revision < revision), default="")
-    connection.execute(
-        text(
-            "update mivaa.alembic_version set version_num = :former where version_num = :revision"
-        ),
-        {"former": former, "revision": revision},
-    )
+    values = {"kind": REVISION, "revision": revision, "migration": MIGRATION, "former": former}
+    for statement in (_FORGET_PHASE, _FORGET, _SET_FORMER):
+        connection.execute(text(statement), values)
 
 
-def _values(connection: Connection, kind: str, name: str) -> int:
-    if kind == "table":
-        sql = f"select count(*) from {_quoted(name)}"
-    elif kind == "column":
-        table, column = _parts(name)
-        sql = f"select count({column}) from {table}"
-    else:
-        return 0
-    return int(connection.exec_driver_sql(sql).scalar_one())
+_SINCE = "m.kind = :kind and m.object_name = :revision and l.recorded_at >= m.recorded_at"
 
-
-def _quoted(name: str) -> str:
-    quote = DIALECT.identifier_preparer.quote
-    return ".".join(part if part.startswith('"') else quote(part) for part in name.split("."))
-
-
-def _parts(name: str) -> tuple[str, str]:
-    table, _, part = name.rpartition(".")
-    return _quoted(table), _quoted(part)
-
-
-def _drop_constraint(name: str, _: Any) -> str:
-    table, constraint = _parts(name)
-    return f"alter table {table} drop constraint if exists {constraint}"
-
-
-def _reset_option(name: str, _: Any) -> str:
-    table, option = _parts(name)
-    return f"alter table {table} reset ({option})"
-
-
-def _restore_storage(name: str, former: str) -> str:
-    table, column = _parts(name)
-    return f"alter table {table} alter column {column} set storage {STORAGE[former]}"
-
-
-def _drop_column(name: str, _: Any) -> str:
-    table, column = _parts(name)
-    return f"alter table {table} drop column if exists {column}"
-
-
-# In the order in which they can be reverted.
-_REVERTS: dict[str, Callable[[str, str], str]] = {
-    "constraint": _drop_constraint,
-    "index": lambda name, _: f"drop index if exists {_quoted(name)}",
-    "option": _reset_option,
-    "storage": _restore_storage,
-    "row_security": lambda name, _: f"alter table {_quoted(name)} disable row level security",
-    "column": _drop_column,
-    "table": lambda name, _: f"drop table if exists {_quoted(name)}",
-    "function": lambda name, _: f"drop function if exists {name}",
-    "extension": lambda name, _: f"drop extension if exists {_quoted(name)}",
-}
-
-_RECORDED = """
-select l.kind, l.object_name, l.former
-from mivaa.ledger l join mivaa.ledger m on l.recorded_at >= m.recorded_at
-where m.kind = :kind and m.object_name = :revision and l.kind <> m.kind
+_RECORDED = f"""
+select l.kind, l.object_name
+from mivaa.ledger l join mivaa.ledger m on {_SINCE}
+where l.kind <> m.kind
 order by l.recorded_at desc, l.kind, l.object_name
 """
 
-_FORGET = """
-delete from mivaa.ledger l using mivaa.ledger m
-where m.kind = :kind and m.object_name = :revision and l.recorded_at >= m.recorded_at
-"""
+_FORGET = f"delete from mivaa.ledger l using mivaa.ledger m where {_SINCE}"
 
-_LEAVE = "update mivaa.alembic_version set version_num = :former where version_num = :revision"
+_SET_FORMER = "update mivaa.alembic_version set version_num = :former where version_num = :revision"
 
 _FORGET_PHASE = """
 delete from public.migration_tracking t using mivaa.ledger m

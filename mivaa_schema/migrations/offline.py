@@ -1,7 +1,5 @@
 """Renders upgrades and downgrades as a script for psql, which checks before it changes anything."""
 
-# The names say what failed and the docstrings are messages, not summaries.
-
 from __future__ import annotations
 
 import functools
@@ -26,7 +24,9 @@ if TYPE_CHECKING:
 
 
 class NotOffline(MivaaError):
-    """`alembic {name} --sql` is refused: only upgrades and downgrades can be scripts. {reason}."""
+    """`alembic {name} --sql` is refused: only upgrades and downgrades can be scripts. Nothing in a
+    script can tell whether the schema is at that revision.
+    """
 
 
 def run_script(settings: Settings, name: str) -> None:
@@ -36,8 +36,7 @@ def run_script(settings: Settings, name: str) -> None:
         NotOffline: The command is neither an upgrade nor a downgrade.
     """
     if name not in ("upgrade", "downgrade"):
-        reason = "Nothing in a script can tell whether the schema is at that revision"
-        raise NotOffline(name=name.removeprefix("do_"), reason=reason)
+        raise NotOffline(name=name.removeprefix("do_"))
     steps: list[RevisionStep] = []
     original: Callable[..., Iterable[RevisionStep]] = context.get_context().opts["fn"]
 
@@ -48,35 +47,10 @@ def run_script(settings: Settings, name: str) -> None:
         left.
         """
         for step in steps:
-            step.migration_fn = _behind(_check_step(step), step.migration_fn)
+            check = _check_revision(step.from_revisions, step.to_revisions, [step])
+            step.migration_fn = _behind(check, step.migration_fn)
             yield step
 
-    _configure(settings, fn=checked)
-    start = context.get_context().get_current_heads()
-    steps.extend(original(start, context.get_context()))
-    goal = steps[-1].to_revisions if steps else start
-    # Half of a script on top of a failed half is worse than either.
-    context.static_output(_header(settings, ", ".join(start), ", ".join(goal)))
-    context.static_output("\\set ON_ERROR_STOP on")
-    _print(_check_revision(start, goal, may_be_interrupted=_interruptible(steps)))
-    if name == "upgrade":
-        _print(*check_platform())
-    _print(*migrations.session_settings(migrations.timeouts(settings)))
-    if not start:
-        _print(preflight.offline(lock_members=settings.lock_members))
-        _print(*migrations.make_private_schema())
-    context.run_migrations()
-    if not goal:
-        _print(*migrations.drop_private_schema())
-    _print(migrations.notify_api())
-
-
-def _print(*statements: str) -> None:
-    for statement in statements:
-        context.static_output(f"{statement};")
-
-
-def _configure(settings: Settings, **options: Any) -> None:
     context.configure(
         dialect_name="postgresql",
         dialect_opts={"paramstyle": "named"},
@@ -84,9 +58,31 @@ def _configure(settings: Settings, **options: Any) -> None:
         transactional_ddl=True,
         mivaa_timeouts=migrations.timeouts(settings),
         mivaa_lock_members=settings.lock_members,
+        fn=checked,
         **runner.OPTIONS,
-        **options,
     )
+    start = context.get_context().get_current_heads()
+    steps.extend(original(start, context.get_context()))
+    goal = steps[-1].to_revisions if steps else start
+    # Half of a script on top of a failed half is worse than either.
+    context.static_output(_header(settings, ", ".join(start), ", ".join(goal)))
+    context.static_output("\\set ON_ERROR_STOP on")
+    _print(_check_revision(start, goal, steps))
+    if name == "upgrade":
+        _print(*check_platform())
+    _print(*migrations.session_settings(migrations.timeouts(settings)))
+    if not start:
+        _print(preflight.offline(lock_members=settings.lock_members))
+        _print(*migrations.MAKE_PRIVATE_SCHEMA)
+    context.run_migrations()
+    if not goal:
+        _print(*migrations.DROP_PRIVATE_SCHEMA)
+    _print(migrations.NOTIFY_API)
+
+
+def _print(*statements: str) -> None:
+    for statement in statements:
+        context.static_output(f"{statement};")
 
 
 def _header(settings: Settings, start: str, goal: str) -> str:
@@ -120,26 +116,13 @@ def _behind(statement: str, migration: Callable[..., None]) -> Callable[..., Non
     return run_both
 
 
-def _check_step(step: RevisionStep) -> str:
-    interrupted = _interruptible([step])
-    return _check_revision(step.from_revisions, step.to_revisions, may_be_interrupted=interrupted)
-
-
-def _interruptible(steps: list[RevisionStep]) -> str:
-    """The revision that may be interrupted before these steps: running it again completes it."""
-    return ", ".join(steps[0].to_revisions) if steps and steps[0].is_upgrade else ""
-
-
-def _check_revision(start: Sequence[str], end: Sequence[str], *, may_be_interrupted: str) -> str:
+def _check_revision(start: Sequence[str], end: Sequence[str], steps: list[RevisionStep]) -> str:
     """The block that ends a script on a database that is not where the script begins.
 
-    Args:
-        start: The revision before the script or the step; none at base.
-        end: The revision after it.
-        may_be_interrupted: The one revision whose interruption does not matter.
+    An upgrade that begins with an interrupted revision completes it; no other may be interrupted.
     """
-    expected, goal = ", ".join(start), ", ".join(end)
-    wanted = literal(expected) if expected else "null"
+    expected, goal = (", ".join(revisions) for revisions in (start, end))
+    resumed = ", ".join(steps[0].to_revisions) if steps and steps[0].is_upgrade else ""
     refuse = f"""\
 raise exception 'the database is at revision %, expected was %',
   coalesce(v_recorded, 'none'), {literal(expected or "none")}
@@ -151,6 +134,7 @@ raise exception 'the database is at revision %, expected was %',
 raise exception 'revision % is interrupted', v_interrupted
   using errcode = 'object_not_in_prerequisite_state',
         hint = 'Complete it with "alembic upgrade" or revert it with "alembic downgrade".';"""
+    wanted = literal(expected) if expected else "null"
     body = f"""\
 if to_regclass('mivaa.alembic_version') is not null then
   select string_agg(version_num, ', ') into v_recorded from mivaa.alembic_version;
@@ -158,7 +142,7 @@ end if;
 {when(f"v_recorded is distinct from {wanted}", refuse)}
 if to_regclass('mivaa.ledger') is not null then
   select object_name into v_interrupted from mivaa.ledger
-  where kind = {literal(REVISION)} and object_name <> {literal(may_be_interrupted)};
+  where kind = {literal(REVISION)} and object_name <> {literal(resumed)};
 end if;
 {when("v_interrupted is not null", interrupted)}"""
     return block(body, declare="v_recorded text;\nv_interrupted text;")

@@ -1,7 +1,5 @@
 """Gives a revision the next number, after branches that were merged have each made one."""
 
-# The names say what failed and the docstrings are messages, not summaries.
-
 from __future__ import annotations
 
 import ast
@@ -12,22 +10,8 @@ from mivaa_schema import history
 from mivaa_schema.errors import MivaaError
 
 
-class NoSuchRevision(MivaaError):
-    """There is no revision `{name}` in {folder}. Name its file, or its number."""
-
-
-class SeveralRevisions(MivaaError):
-    """There are {count} revisions {number}: {files}. Name the file of one."""
-
-
-class RevisionFollowed(MivaaError):
-    """Revision {number} cannot become the last one: {following} comes after it and names it in its
-    down_revision. Renumber the revision of the other branch, or first the one that follows.
-    """
-
-
-class AlreadyLast(MivaaError):
-    """Revision {number} is the last one already, and follows {down}. Nothing was changed."""
+class RenumberRefused(MivaaError):
+    """{name} is not renumbered: {reason}. Nothing was changed."""
 
 
 def renumber(name: str, versions: Path | None = None) -> Path:
@@ -41,7 +25,7 @@ def renumber(name: str, versions: Path | None = None) -> Path:
         The new file. Its ``rollback.sql`` still bears the old number.
 
     Raises:
-        MivaaError: There is no such revision, or another follows it.
+        RenumberRefused: There is no such revision, or another follows it, or it is the last one.
     """
     folder = versions or history.versions_folder()
     files = history.files(folder)
@@ -51,10 +35,15 @@ def renumber(name: str, versions: Path | None = None) -> Path:
     same = [other for other in others if _number(other) == number]
     following = [other.name for other in others if _follows(other) == number]
     if following and not same:
-        raise RevisionFollowed(number=number, following=", ".join(following))
+        reason = (
+            f"{', '.join(following)} comes after it and names it in its down_revision. Renumber the"
+            " revision of the other branch, or first the one that follows"
+        )
+        raise RenumberRefused(name=path.name, reason=reason)
     last = max((_number(other) for other in others), default=None)
     if last is None or (not same and last < number and _follows(path) == last):
-        raise AlreadyLast(number=number, down=last or "nothing")
+        reason = f"it is the last one already, and follows {last or 'nothing'}"
+        raise RenumberRefused(name=path.name, reason=reason)
     new = f"{int(last) + 1:04d}" if last >= number else number
     target = path.with_name(new + path.name[len(number) :])
     target.write_text(_rewritten(path.read_text(encoding="utf-8"), number, new, last), "utf-8")
@@ -68,12 +57,13 @@ def renumber(name: str, versions: Path | None = None) -> Path:
 def _find(name: str, files: list[Path], folder: Path) -> Path:
     stem = Path(name).name.removesuffix(".py")
     found = [path for path in files if stem in (path.stem, _number(path))]
-    if not found:
-        raise NoSuchRevision(name=name, folder=folder)
-    if len(found) > 1:
+    if len(found) == 1:
+        return found[0]
+    reason = f"no revision of that name is in {folder}. Name its file, or its number"
+    if found:
         names = ", ".join(path.name for path in found)
-        raise SeveralRevisions(number=stem, count=len(found), files=names)
-    return found[0]
+        reason = f"there are {len(found)} revisions {stem}: {names}. Name the file of one"
+    raise RenumberRefused(name=name, reason=reason)
 
 
 def _number(path: Path) -> str:

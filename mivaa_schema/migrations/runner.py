@@ -1,10 +1,9 @@
 """Runs an Alembic command on a database: checks first, one upgrader, each revision by itself."""
 
-# The names say what failed and the docstrings are messages, not summaries.
-
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from sqlalchemy import exc, text
 
 from mivaa_schema import database, migrations, platform, preflight
 from mivaa_schema.errors import MivaaError
-from mivaa_schema.migrations import RevisionFailed, waits
+from mivaa_schema.migrations import waits
 from mivaa_schema.operations.batch import REVISION
 from mivaa_schema.operations.records import MIGRATION
 
@@ -30,9 +29,9 @@ if TYPE_CHECKING:
 COMPARISON = "retrieve_migrations"
 """What Alembic calls its work in ``check`` and ``revision``."""
 
-READING = frozenset(
-    {COMPARISON, "display_version", "show_current", "edit_current", "_display_current_history"}
-)
+_HISTORY = "_display_current_history"
+
+READING = frozenset({COMPARISON, "display_version", "show_current", "edit_current", _HISTORY})
 """Functions of Alembic's commands that change nothing; any other is taken to change something."""
 
 _MERGE = "nothing"
@@ -88,8 +87,7 @@ def check_history(script: ScriptDirectory, name: str) -> None:
     """Refuse files that are not one straight line.
 
     Raises:
-        DuplicateRevision: Two files have the same number.
-        BranchedHistory: There is more than one head.
+        BranchedHistory: Two files have the same number, or there is more than one head.
         MergeRefused: The command would merge revisions.
     """
     migrations.refuse_branches(script)
@@ -99,22 +97,20 @@ def check_history(script: ScriptDirectory, name: str) -> None:
 
 def needs_no_database(name: str) -> bool:
     """Whether a command only reads or writes files."""
+    options = context.get_context().opts
     if name == COMPARISON:
-        revision = context.get_context().opts.get("revision_context")
+        revision = options.get("revision_context")
         return revision is not None and not revision.command_args["autogenerate"]
-    options: Any = context.config.cmd_opts
-    if name != "_display_current_history" or not hasattr(options, "rev_range"):
+    if name != _HISTORY:
         return False
-    return not options.indicate_current and "current" not in (options.rev_range or "").split(":")
+    # Alembic keeps these arguments in the functions that it hands over, however it was called.
+    given = inspect.getclosurevars(options["fn"]).nonlocals
+    inner = inspect.getclosurevars(given["_display_history"]).nonlocals
+    return "current" not in (given["base"], given["head"]) and not inner["indicate_current"]
 
 
 def run(connection: Connection, settings: Settings, name: str) -> None:
-    """Carry out the command for which the context is configured.
-
-    Args:
-        connection: The one of the context.
-        settings: How patient the run is.
-        name: The command, as :func:`command` names it.
+    """Carry out the command ``name`` for which the context is configured, on its connection.
 
     Raises:
         MivaaError: It is refused, or has failed.
@@ -123,51 +119,35 @@ def run(connection: Connection, settings: Settings, name: str) -> None:
     if name not in READING:
         _change(connection, settings, name, script)
         return
-    interrupted = _check_revisions(connection, script, tolerant=name != COMPARISON)
     if name == COMPARISON:
-        migrations.refuse_interrupted(interrupted)
-        _refuse_older(connection, script)
+        migrations.refuse_interrupted(migrations.check_revisions(connection, script))
+        # What is not applied cannot be compared.
+        recorded = migrations.recorded_revisions(connection)
+        if recorded != script.get_heads():
+            found = ", ".join(recorded) or "no revision"
+            raise NotAtHead(found=found, head=script.get_current_head())
         migrations.prepare_session(connection, migrations.timeouts(settings))
+    else:
+        _warn_of_interrupted(connection, script)
     context.run_migrations()
 
 
-def _refuse_older(connection: Connection, script: ScriptDirectory) -> None:
-    """Refuse to compare a database that is behind the files.
-
-    Raises:
-        NotAtHead: It is.
-    """
-    recorded = migrations.recorded_revisions(connection)
-    if recorded != script.get_heads():
-        found = ", ".join(recorded) or "no revision"
-        raise NotAtHead(found=found, head=script.get_current_head())
-
-
-def _check_revisions(
-    connection: Connection, script: ScriptDirectory, *, tolerant: bool
-) -> Script | None:
-    """The interrupted revision; what only looks is told of it in the log."""
+def _warn_of_interrupted(connection: Connection, script: ScriptDirectory) -> None:
+    """Tell what only looks of an interrupted revision, in the log."""
     try:
-        interrupted = migrations.check_revisions(connection, script)
-        if tolerant:
-            migrations.refuse_interrupted(interrupted)
-    except (
-        migrations.RevisionInterrupted,
-        migrations.InterruptedFileMissing,
-        migrations.InterruptedElsewhere,
-    ) as error:
-        if not tolerant:
-            raise
+        migrations.refuse_interrupted(migrations.check_revisions(connection, script))
+    except (migrations.RevisionInterrupted, migrations.InterruptedFileMissing) as error:
         _log.warning("%s", error)
-        return None
-    return interrupted
 
 
 def _change(connection: Connection, settings: Settings, name: str, script: ScriptDirectory) -> None:
     """Check first, change then; each revision in a transaction of its own."""
     for statement in migrations.NO_TIME_LIMITS:
         connection.exec_driver_sql(statement)
-    _log.info("Database %s", _described(connection))
+    asked = connection.exec_driver_sql("select current_database(), current_user")
+    database_name, user = asked.one()
+    server = database.server_name(connection.engine.url)
+    _log.info("Database %s on %s, as %s", database_name, server, user)
     process = waits.backend_pid(connection)
     connection.commit()
     with waits.upgrade_lock(connection, settings.upgrade_wait):
@@ -184,23 +164,15 @@ def _change(connection: Connection, settings: Settings, name: str, script: Scrip
         if name == "upgrade":
             preflight.refuse_what_cannot_be_adopted(connection, lock_members=settings.lock_members)
         migrations.prepare_session(connection, migrations.timeouts(settings))
-        with (
-            _records(connection, script, name),
-            waits.progress(connection.engine, process),
-        ):
+        engine = connection.engine
+        with _records(connection, script, name), waits.progress(engine, process):
             waits.run_with_retries(
-                connection.engine,
+                engine,
                 process,
                 context.run_migrations,
                 lambda: _failed_revision(connection, script, name),
                 settings.lock_retries,
             )
-
-
-def _described(connection: Connection) -> str:
-    database_name, user = connection.execute(text("select current_database(), current_user")).one()
-    server = database.server_name(connection.engine.url)
-    return f"{database_name} on {server}, as {user}"
 
 
 def _refuse_stamp(connection: Connection, interrupted: Script | None) -> None:
@@ -281,7 +253,7 @@ def _records(connection: Connection, script: ScriptDirectory, name: str) -> Iter
     nothing here: the next run of the same command cleans up.
     """
     _report_warnings()
-    for statement in migrations.make_private_schema():
+    for statement in migrations.MAKE_PRIVATE_SCHEMA:
         connection.exec_driver_sql(statement)
     connection.commit()
     try:
@@ -289,20 +261,20 @@ def _records(connection: Connection, script: ScriptDirectory, name: str) -> Iter
     except (Exception, KeyboardInterrupt) as failure:
         with contextlib.suppress(exc.SQLAlchemyError):
             connection.rollback()
-            if name == "upgrade" and isinstance(failure, RevisionFailed):
+            if name == "upgrade" and isinstance(failure, waits.RevisionFailed):
                 _record_failure(connection, script, failure)
             _clean_up(connection)
         raise
     _clean_up(connection)
-    _check_revisions(connection, script, tolerant=True)
+    _warn_of_interrupted(connection, script)
     connection.commit()
 
 
 def _clean_up(connection: Connection) -> None:
     if not migrations.recorded_revisions(connection):
-        for statement in migrations.drop_private_schema():
+        for statement in migrations.DROP_PRIVATE_SCHEMA:
             connection.exec_driver_sql(statement)
-    connection.exec_driver_sql(migrations.notify_api())
+    connection.exec_driver_sql(migrations.NOTIFY_API)
     connection.commit()
 
 
@@ -311,16 +283,14 @@ def _record_failure(connection: Connection, script: ScriptDirectory, failure: Mi
     name = failure.fields["revision"]
     revision = script.get_revision(name) if name != _CURRENT else None
     phase = getattr(revision.module, "PHASE", None) if revision else None
-    if phase is None or connection.execute(text(_HAS_TRACKING)).scalar() is None:
-        return
-    values = {"migration": MIGRATION, "phase": phase, "message": failure.fields["detail"]}
-    connection.execute(text(_RECORD_FAILURE), values)
-    connection.commit()
+    tracking = connection.execute(text("select to_regclass('public.migration_tracking')")).scalar()
+    if phase is not None and tracking is not None:
+        values = {"migration": MIGRATION, "phase": phase, "message": failure.fields["detail"]}
+        connection.execute(text(_RECORD_FAILURE), values)
+        connection.commit()
 
 
 _CURRENT = "(unknown)"
-
-_HAS_TRACKING = "select to_regclass('public.migration_tracking')"
 
 _RECORD_FAILURE = """
 insert into public.migration_tracking (migration_name, phase, status, error_message)

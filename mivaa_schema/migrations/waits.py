@@ -1,7 +1,5 @@
 """Waits of an upgrade: one upgrader at a time, short waits for locks, blockers, and progress."""
 
-# The names say what failed and the docstrings are messages, not summaries.
-
 from __future__ import annotations
 
 import contextlib
@@ -113,14 +111,15 @@ def sqlstate(error: exc.DBAPIError) -> str | None:
 
 def describe(error: exc.DBAPIError) -> str:
     """What the server said: message, detail and hint."""
-    diagnosis: Any = getattr(error.orig, "diag", None)
-    parts = (
-        getattr(diagnosis, name, None)
-        for name in ("message_primary", "message_detail", "message_hint")
-    )
+    names = ("message_primary", "message_detail", "message_hint")
+    parts = (_diagnosis(error, name) for name in names)
     text = ". ".join(part.rstrip(".") for part in parts if part)
     # A lost connection has words of its own, on several lines, and no diagnosis.
     return (text or " ".join(str(error.orig).split()).rstrip(".")) + "."
+
+
+def _diagnosis(error: exc.DBAPIError, name: str) -> str | None:
+    return getattr(getattr(error.orig, "diag", None), name, None)
 
 
 def run_with_retries(
@@ -150,26 +149,22 @@ def run_with_retries(
     revision, attempt = "", 0
     while True:
         try:
-            run()
+            return run()
         except (exc.DBAPIError, exc.PendingRollbackError) as failure:
-            error = _first_cause(failure)
-            before = revision
-            revision, state = current()
-            if sqlstate(error) not in RETRIED:
-                raise RevisionFailed(
-                    revision=revision, state=state, detail=describe(error)
-                ) from error
-            attempt = attempt + 1 if revision == before else 1
-            if attempt > retries:
-                raise LockNotAvailable(
-                    revision=revision,
-                    attempts=attempt,
-                    state=state,
-                    blockers=_named_by_server(error) or blockers(engine, process),
-                ) from error
-            time.sleep(pause(attempt - 1))
-        else:
-            return
+            error, before = _first_cause(failure), revision
+        revision, state = current()
+        if sqlstate(error) not in RETRIED:
+            detail = describe(error) + _duplicates(engine, error)
+            raise RevisionFailed(revision=revision, state=state, detail=detail) from error
+        attempt = attempt + 1 if revision == before else 1
+        if attempt > retries:
+            # The blockers that mivaa.lock_tables has named; other waits for a lock name none.
+            named = _diagnosis(error, "message_detail") if sqlstate(error) == "55P03" else None
+            by = named or blockers(engine, process)
+            raise LockNotAvailable(
+                revision=revision, attempts=attempt, state=state, blockers=by
+            ) from error
+        time.sleep(pause(attempt - 1))
 
 
 def _first_cause(failure: exc.SQLAlchemyError) -> exc.DBAPIError:
@@ -182,21 +177,27 @@ def _first_cause(failure: exc.SQLAlchemyError) -> exc.DBAPIError:
     return cause
 
 
-def _named_by_server(error: exc.DBAPIError) -> str | None:
-    """The blockers that ``mivaa.lock_tables`` named; other waits for a lock name none."""
-    diagnosis: Any = getattr(error.orig, "diag", None)
-    return getattr(diagnosis, "message_detail", None) if sqlstate(error) == "55P03" else None
+def _duplicates(engine: Engine, error: exc.DBAPIError) -> str:
+    """How many rows keep a unique index from being built; it is INVALID, but knows its key.
+
+    Never raises, as :func:`blockers`.
+    """
+    if sqlstate(error) == "23505":
+        names = {name: _diagnosis(error, f"{name}_name") for name in ("schema", "constraint")}
+        with contextlib.suppress(exc.SQLAlchemyError), engine.connect() as connection:
+            table, key, count = connection.execute(text(_DUPLICATES), names).one()
+            verbatim = {"no_parameters": True}
+            rows = connection.exec_driver_sql(count, execution_options=verbatim).scalar()
+            return f" In {table}, {rows} rows share their {key} with another row."
+    return ""
 
 
 def blockers(engine: Engine, waiting: int = 0) -> str:
     """The sessions that block another: process, application, age, last query, oldest first.
 
-    Never raises: it is asked after an error, and must not hide that one.
-
-    Args:
-        engine: For a connection of its own.
-        waiting: The server process that waits. Where it waits no longer, or is not given, these
-            are the sessions of this database that hold locks on our tables.
+    Where ``waiting`` (its server process) waits no longer, or is not given, these are the sessions
+    of this database that hold locks on our tables. Never raises: it is asked after an error, and
+    must not hide that one.
     """
     try:
         with engine.connect() as connection:
@@ -216,15 +217,9 @@ def progress(engine: Engine, process: int) -> Iterator[None]:
 
     A second connection asks. It holds no transaction between two questions, so that no index build
     waits for it; and where it cannot ask, the work goes on unseen.
-
-    Args:
-        engine: For the second connection.
-        process: The server process that works.
     """
     done = threading.Event()
-    thread = threading.Thread(
-        target=_watch, args=(engine, process, done), name="progress", daemon=True
-    )
+    thread = threading.Thread(target=_watch, args=(engine, process, done), daemon=True)
     thread.start()
     try:
         yield
@@ -248,11 +243,7 @@ def _watch(engine: Engine, process: int, done: threading.Event) -> None:
 
 
 class Display:
-    """A bar on a terminal, lines of the log elsewhere.
-
-    Args:
-        terminal: Where a bar is drawn; standard error, if that is a terminal, without it.
-    """
+    """A bar on ``terminal`` (standard error, if that is one), lines of the log elsewhere."""
 
     def __init__(self, terminal: Any = None) -> None:
         self._terminal = terminal or (sys.stderr if sys.stderr.isatty() else None)
@@ -262,23 +253,21 @@ class Display:
 
     def show(self, row: RowMapping | dict[str, Any], blockers: str | None = None) -> None:
         """Show ``index``, ``phase``, ``done``, ``total`` and ``unit``, and who blocks it."""
+        phase = (row["index"], row["phase"]) if row.get("phase") else ()
         if blockers:
             # A moment of waiting is not worth a line. The age of a transaction changes.
             processes = tuple(part.partition(" (")[0] for part in blockers.split("; "))
-            phase = f"{row['phase']}, " if row.get("phase") else ""
-            self._say(f"waits for {phase}{blockers}", key=("blockers", *processes), after=2)
-        if not row.get("phase"):
+            of = f"{row['phase']}, " if phase else ""
+            self._say(f"waits for {of}{blockers}", key=("blockers", *processes), after=2)
+        if phase != self._phase:
             self.close()
+            self._phase = phase
+        if not phase or not row["total"]:
             return
-        if (row["index"], row["phase"]) != self._phase:
-            self.close()
-            self._phase = (row["index"], row["phase"])
-        what = f"{row['index']}: {row['phase']}"
-        if not row["total"]:
-            return
+        what = ": ".join(phase)
         if self._terminal is None:
             share = row["done"] / row["total"]
-            self._say(f"{what}, {share:.0%}", key=(row["index"], row["phase"]), after=20)
+            self._say(f"{what}, {share:.0%}", key=phase, after=20)
             return
         if self._bar is None:
             self._bar = tqdm(
@@ -310,6 +299,22 @@ from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity a using (pid)
 where l.locktype = 'advisory' and l.granted and l.objsubid = 1
   and (l.classid::bigint << 32 | l.objid::bigint) = :key
   and l.database = (select oid from pg_catalog.pg_database where datname = current_database())
+"""
+
+_DUPLICATES = """
+select i.indrelid::regclass::text, '(' || string_agg(k.part, ', ' order by n) || ')',
+  format('select sum(n) from'
+    ' (select count(*) as n from %s where %s group by %s having count(*) > 1) d',
+    i.indrelid::regclass,
+    concat_ws(' and ', coalesce(pg_get_expr(i.indpred, i.indrelid), 'true'),
+      string_agg(format('(%s) is not null', k.part), ' and ' order by n)
+        filter (where to_jsonb(i) ->> 'indnullsnotdistinct' is distinct from 'true')),
+    string_agg(k.part, ', ' order by n))
+from pg_catalog.pg_index i, generate_series(1, i.indnkeyatts) n,
+  pg_get_indexdef(i.indexrelid, n, true) k (part)
+where i.indexrelid = to_regclass(format('%I.%I', cast(:schema as text), cast(:constraint as text)))
+  and not i.indisvalid
+group by i.indexrelid, i.indrelid, i.indpred, to_jsonb(i)
 """
 
 _BLOCKERS = """

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from alembic import op
+from sqlalchemy.engine import CursorResult
 
 from mivaa_schema.operations.records import forget, record
 from mivaa_schema.operations.sql import literal, qualified
@@ -38,6 +39,11 @@ class Operation:
     creates: tuple[SchemaObject, ...] = ()
     drops: tuple[SchemaObject, ...] = ()
     heals: tuple[str, ...] = ()
+
+
+def objects(kind: str, table: str, names: Iterable[str]) -> tuple[SchemaObject, ...]:
+    """Objects of a table as ``Operation.drops`` names them."""
+    return tuple({"kind": kind, "table": table, "name": name} for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +88,7 @@ def patiently(*statements: str) -> tuple[str, ...]:
 
 def lock(*tables: str, mode: Mode = "access exclusive") -> str:
     """The call of ``mivaa.lock_tables``, for a block that decides by itself whether to lock."""
-    names = (mode, *(qualified(table) for table in tables))
-    return f"mivaa.lock_tables({', '.join(literal(text) for text in names)})"
+    return f"mivaa.lock_tables({', '.join(map(literal, (mode, *map(qualified, tables))))})"
 
 
 def run(*operations: Operation | str) -> None:
@@ -93,33 +98,26 @@ def run(*operations: Operation | str) -> None:
     does so differently online and offline. What a database administrator reads in the offline
     script must be what the online run sends, to the letter.
     """
-    for operation in operations:
-        if isinstance(operation, str):
-            _send(operation)
-        else:
-            for query in operation.heals:
-                _heal(query)
-            _send(*operation.statements)
-            _declare(operation)
+    for operation in map(_as_operation, operations):
+        for query in operation.heals:
+            _heal(query)
+        _send(*operation.statements)
+        _declare(operation)
+
+
+def _as_operation(operation: Operation | str) -> Operation:
+    return Operation((operation,)) if isinstance(operation, str) else operation
 
 
 class Batch:
     """Operations that are sent together, as one message to the server."""
 
     def __init__(self) -> None:
-        self.operations: list[Operation | str] = []
+        self.operations: list[Operation] = []
 
     def run(self, *operations: Operation | str) -> None:
         """Add operations to the message."""
-        self.operations += operations
-
-    def statements(self) -> list[str]:
-        """Everything that the message holds."""
-        return [
-            statement
-            for operation in self.operations
-            for statement in ([operation] if isinstance(operation, str) else operation.statements)
-        ]
+        self.operations += map(_as_operation, operations)
 
 
 @contextmanager
@@ -130,7 +128,7 @@ def one_message() -> Iterator[Batch]:
     """
     batch = Batch()
     yield batch
-    statements = batch.statements()
+    statements = [sent for operation in batch.operations for sent in operation.statements]
     if not op.get_context().as_sql:
         _send(";\n".join(statements))
     elif op.get_context().opts.get(_COMMITS_ALONE):
@@ -138,8 +136,7 @@ def one_message() -> Iterator[Batch]:
     else:
         _send(*statements)
     for operation in batch.operations:
-        if isinstance(operation, Operation):
-            _declare(operation)
+        _declare(operation)
 
 
 @contextmanager
@@ -197,18 +194,19 @@ def _send(*statements: str) -> None:
         if context.as_sql:
             context.impl.static_output(statement + context.impl.command_terminator)
         else:
-            assert context.connection is not None  # noqa: S101 - Alembic's own invariant online
-            context.connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+            _execute(statement)
+
+
+def _execute(statement: str) -> CursorResult[Any]:
+    connection = op.get_context().connection
+    assert connection is not None  # noqa: S101 - Alembic's own invariant online
+    return connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
 def _heal(query: str) -> None:
-    context = op.get_context()
-    if context.as_sql:
-        return
-    assert context.connection is not None  # noqa: S101 - Alembic's own invariant online
-    healing: Iterable[str] = list(context.connection.exec_driver_sql(query).scalars())
-    for statement in healing:
-        _send(*patiently(statement))
+    if not op.get_context().as_sql:
+        for statement in list(_execute(query).scalars()):
+            _send(*patiently(statement))
 
 
 def _declare(operation: Operation) -> None:

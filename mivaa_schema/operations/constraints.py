@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from alembic.operations.schemaobj import SchemaObjects
@@ -22,6 +22,8 @@ from mivaa_schema.operations.sql import (
     block,
     columns_of_key,
     has_constraint,
+    indented,
+    is_nullable,
     literal,
     qualified,
     quote,
@@ -31,7 +33,7 @@ from mivaa_schema.operations.sql import (
 )
 
 _REMEDY = literal(
-    "Repair the rows that mivaa-schema repair lists, then run:"
+    "Correct these rows (mivaa-schema repair lists what it can correct), then run:"
     " mivaa-schema repair constraints --apply"
 )
 
@@ -54,13 +56,7 @@ def index(
     """
     schema, _, bare = table.partition(".")
     if isinstance(columns, str):
-        return {
-            "kind": "index",
-            "table": table,
-            "name": f"{schema}.{name}",
-            "unique": unique,
-            "definition": columns,
-        }
+        return _index(f"{schema}.{name}", table, unique, columns)
     source = SchemaObjects().index(name, bare, columns, schema=schema, unique=unique, **options)
     return described_index(source)
 
@@ -69,17 +65,16 @@ def described_index(source: Index) -> SchemaObject:
     """An index of SQLAlchemy as a manifest holds it; ``definition`` is what follows the table."""
     assert source.table is not None  # noqa: S101 - an index belongs to a table
     schema = source.table.schema or "public"
-    table = f"{schema}.{source.table.name}"
     text = str(CreateIndex(source).compile(dialect=DIALECT)).strip()
     relation = DIALECT.identifier_preparer.format_table(source.table)
     definition = text.partition(f" ON {relation} ")[2]
-    return {
-        "kind": "index",
-        "table": table,
-        "name": f"{schema}.{source.name}",
-        "unique": bool(source.unique),
-        "definition": definition,
-    }
+    name, table = f"{schema}.{source.name}", f"{schema}.{source.table.name}"
+    return _index(name, table, bool(source.unique), definition)
+
+
+def _index(name: str, table: str, unique: bool, definition: str) -> SchemaObject:
+    found = {"kind": "index", "table": table, "name": name}
+    return {**found, "unique": unique, "definition": definition}
 
 
 def adopt_index(target: SchemaObject) -> Operation:
@@ -89,17 +84,18 @@ def adopt_index(target: SchemaObject) -> Operation:
     interrupted, is dropped and built anew (online; the offline script stops and says so). A valid
     one with another definition stops the upgrade: dropping it is for its owner to decide.
     """
+    return _build(target, _check_and_record(target))
+
+
+def _build(target: SchemaObject, before: str) -> Operation:
     name = qualified(target["name"])
     invalid = (
         f"select {literal(f'drop index concurrently if exists {name}')}"
         " from pg_catalog.pg_index"
         f" where indexrelid = to_regclass({literal(name)}) and not indisvalid"
     )
-    create = (
-        f"create {_kind(target)} concurrently if not exists {_bare(target)}"
-        f" on {qualified(target['table'])} {target['definition']}"
-    )
-    return Operation((_check_and_record(target), *patiently(create)), (target,), heals=(invalid,))
+    create = _create(target, "concurrently if not exists ")
+    return Operation((before, *patiently(create)), (target,), heals=(invalid,))
 
 
 def release_index(target: SchemaObject) -> Operation:
@@ -113,20 +109,19 @@ def restore_index(target: SchemaObject) -> Operation:
 
     Writers of the table wait until it is built.
     """
-    create = (
-        f"create {_kind(target)} {_bare(target)} on {qualified(target['table'])}"
-        f" {target['definition']};\n" + record("index", target["name"])
-    )
+    create = f"{_create(target)};\n{record('index', target['name'])}"
     missing = f"to_regclass({literal(qualified(target['name']))}) is null"
     return Operation((block(when(missing, create)),), (target,))
 
 
+def _create(target: SchemaObject, how: str = "") -> str:
+    name = quote(target["name"].partition(".")[2])
+    table = qualified(target["table"])
+    return f"create {_kind(target)} {how}{name} on {table} {target['definition']}"
+
+
 def _kind(target: SchemaObject) -> str:
     return "unique index" if target["unique"] else "index"
-
-
-def _bare(target: SchemaObject) -> str:
-    return quote(target["name"].partition(".")[2])
 
 
 def _check_and_record(target: SchemaObject) -> str:
@@ -136,16 +131,15 @@ def _check_and_record(target: SchemaObject) -> str:
     temporary copy of the table, and the two are compared in the same words.
     """
     name, table = qualified(target["name"]), qualified(target["table"])
-    shown = name.replace("'", "''").replace("%", "%%")
     compare = f"""\
 if exists (select from pg_catalog.pg_index where indexrelid = v_found and not indisvalid) then
-  raise exception 'index {shown} is INVALID: an earlier build was interrupted'
+  raise exception 'index % is INVALID: an earlier build was interrupted', {literal(name)}
     using errcode = 'object_not_in_prerequisite_state',
           hint = {literal(f"Run: drop index concurrently {name}; then start again.")};
 end if;
 if (select indrelid from pg_catalog.pg_index where indexrelid = v_found)
     is distinct from {literal(table)}::regclass then
-  raise exception '{shown} exists and is no index of {table.replace("%", "%%")}'
+  raise exception '% exists and is no index of %', {literal(name)}, {literal(table)}
     using errcode = 'duplicate_object', hint = 'Rename or drop it, then start again.';
 end if;
 create temporary table mivaa_probe (like {table}) on commit drop;
@@ -155,7 +149,7 @@ select substring(pg_get_indexdef('pg_temp.mivaa_probe_index'::regclass) from ' U
 v_is := substring(pg_get_indexdef(v_found) from ' USING .*');
 if v_is <> v_wanted or (select indisunique from pg_catalog.pg_index where indexrelid = v_found)
     <> {str(target["unique"]).lower()} then
-  raise exception 'index {shown} is%, expected%', v_is, v_wanted
+  raise exception 'index % is%, expected%', {literal(name)}, v_is, v_wanted
     using errcode = 'duplicate_object', hint = 'Rename or drop it, then start again.';
 end if;
 drop table mivaa_probe;"""
@@ -175,14 +169,13 @@ def foreign_key(
     columns: Sequence[str],
     references: str,
     referenced_columns: Sequence[str],
-    *,
-    on_delete: str | None = None,
-    on_update: str | None = None,
-    deferrable: bool | None = None,
-    initially: str | None = None,
-    match: str | None = None,
+    **options: str | bool | None,
 ) -> SchemaObject:
-    """A foreign key between qualified tables; the actions are as SQL has them, ``set null``."""
+    """A foreign key between qualified tables.
+
+    ``options`` are ``match``, ``on_delete``, ``on_update``, ``deferrable`` and ``initially``; the
+    actions are as SQL has them, ``set null``.
+    """
     found: SchemaObject = {
         "kind": "foreign_key",
         "table": table,
@@ -191,15 +184,13 @@ def foreign_key(
         "references": references,
         "referenced_columns": list(referenced_columns),
     }
-    for option, value in (
-        ("match", match),
-        ("on_delete", on_delete),
-        ("on_update", on_update),
-        ("deferrable", deferrable),
-        ("initially", initially),
-    ):
+    for option in ("match", "on_delete", "on_update", "deferrable", "initially"):
+        value = options.pop(option, None)
         if value is not None:
             found[option] = value.lower() if isinstance(value, str) else value
+    if options:
+        message = f"foreign key {name} has no option {', '.join(options)}"
+        raise TypeError(message)
     return found
 
 
@@ -210,7 +201,7 @@ def check(name: str, table: str, condition: str) -> SchemaObject:
 
 def one_of(name: str, table: str, column: str, values: Sequence[str]) -> SchemaObject:
     """A check that a column holds one of a closed set of values."""
-    condition = f"{quote(column)} in ({', '.join(literal(value) for value in values)})"
+    condition = f"{quote(column)} in ({', '.join(map(literal, values))})"
     return {**check(name, table, condition), "column": column, "allowed": list(values)}
 
 
@@ -227,11 +218,11 @@ def unique(
     The other arguments are those of :func:`index`; ``keys`` names the columns where they are given
     as one text, so that preflight can look for rows that do not meet it.
     """
-    timing = {key: options.pop(key) for key in ("deferrable", "initially") if key in options}
+    timing = {key: options.pop(key, None) for key in ("deferrable", "initially")}
     built = index(name, table, columns, unique=True, **options)
-    given = {key: value for key, value in timing.items() if value is not None}
     names = list(keys) or ([] if isinstance(columns, str) else list(columns))
     found: SchemaObject = {"kind": "unique", "table": table, "name": name, "columns": names}
+    given = {key: value for key, value in timing.items() if value is not None}
     return found | {"index": built} | given
 
 
@@ -250,106 +241,84 @@ def adopt_constraint(target: SchemaObject) -> Operation:
     - A unique constraint gets its index first, built concurrently; only inside of
       :func:`resumable`.
     """
-    return _ADOPT[target["kind"]](target)
-
-
-def _adopt_foreign_key(key: SchemaObject) -> Operation:
-    same = (
-        "exists (select from pg_catalog.pg_constraint c where c.contype = 'f'"
-        f" and c.conrelid = {regclass(key['table'])}"
-        f" and c.confrelid = {regclass(key['references'])}"
-        f" and {columns_of_key('c.conkey', 'c.conrelid')} = {text_array(key['columns'])})"
-    )
-    # The table that is referred to may be the platform's, which is not ours to lock: the key itself
-    # does, within what is left of the time.
-    ours = [t for t in (key["references"], key["table"]) if not t.startswith("auth.")]
-    add = (
-        f"perform {lock(*dict.fromkeys(ours), mode='share row exclusive')};\n"
-        f"alter table {qualified(key['table'])} add constraint {quote(key['name'])}"
-        f" foreign key ({_names(key['columns'])})"
-        f" references {qualified(key['references'])} ({_names(key['referenced_columns'])})"
-        f" {_actions(key)} not valid;\n" + record("constraint", object_name(key))
-    )
-    taken = has_constraint(key["table"], key["name"])
-    return Operation((block(when(f"not {same}\n  and not {taken}", add)),), (key,))
-
-
-def _actions(key: SchemaObject) -> str:
-    parts = [f"match {key['match']}"] if key.get("match") else []
-    parts += [f"on delete {key['on_delete']}"] if key.get("on_delete") else []
-    parts += [f"on update {key['on_update']}"] if key.get("on_update") else []
-    return " ".join([*parts, _timing(key)]).strip()
-
-
-def _timing(constraint: SchemaObject) -> str:
-    parts = []
-    if constraint.get("deferrable") is not None:
-        parts.append("deferrable" if constraint["deferrable"] else "not deferrable")
-    if constraint.get("initially"):
-        parts.append(f"initially {constraint['initially']}")
-    return " ".join(parts)
-
-
-def _adopt_check(target: SchemaObject) -> Operation:
-    table, name = target["table"], target["name"]
-    add = (
-        f"perform {lock(table)};\n"
-        f"alter table {qualified(table)} add constraint {quote(name)}"
-        f" check ({target['condition']}) not valid;\n" + record("constraint", object_name(target))
-    )
-    message = f"check {name} of {table} is left off: a row does not meet it"
-    left_off = f"raise warning '%', {literal(message)}\n  using hint = {_REMEDY};"
-    fails = f"exists (select from {qualified(table)} where not ({target['condition']}))"
-    body = when("not " + has_constraint(table, name), when(fails, left_off, add))
-    if column := target.get("not_null"):
-        nullable = (
-            "exists (select from pg_catalog.pg_attribute"
-            f" where attrelid = {regclass(table)}"
-            f" and attname = {literal(column)} and not attnotnull)"
+    kind, table, name = target["kind"], target["table"], target["name"]
+    is_missing = "not " + has_constraint(table, name)
+    take = lock(table)
+    if kind == "foreign_key":
+        # The table that is referred to may be the platform's, which is not ours to lock: the key
+        # itself does, within what is left of the time.
+        ours = [t for t in (target["references"], table) if not t.startswith("auth.")]
+        take = lock(*dict.fromkeys(ours), mode="share row exclusive")
+    valid = " not valid" if kind in ("foreign_key", "check") else ""
+    add = f"perform {take};\n{_add(target, valid)}"
+    if kind == "unique":
+        # Once the constraint is there, its index is no longer an object of its own.
+        index_name = target["index"]["name"]
+        built = _build(target["index"], block(when(is_missing, record("index", index_name))))
+        finish = block(when(is_missing, f"{add}\n{forget('index', index_name)}"))
+        return Operation((*built.statements, finish), (target,), heals=built.heals)
+    body = when(is_missing, add)
+    if kind == "foreign_key":
+        same = (
+            "exists (select from pg_catalog.pg_constraint c where c.contype = 'f'"
+            f" and c.conrelid = {regclass(table)}"
+            f" and c.confrelid = {regclass(target['references'])}"
+            f" and {columns_of_key('c.conkey', 'c.conrelid')} = {text_array(target['columns'])})"
         )
-        body = when(nullable, body)
+        body = when(f"not {same}\n  and {is_missing}", add)
+    elif kind == "check":
+        fails = f"exists (select {_fails(target)})"
+        body = when(is_missing, when(fails, _warn(target, "is left off"), add))
+        if column := target.get("not_null"):
+            body = when(is_nullable(table, column), body)
     return Operation((block(body),), (target,))
 
 
-def _adopt_unique(target: SchemaObject) -> Operation:
-    built = adopt_index(target["index"])
-    table, name = target["table"], target["name"]
-    add = (
-        f"perform {lock(table)};\n"
-        f"alter table {qualified(table)} add constraint {quote(name)}"
-        f" unique using index {quote(name)} {_timing(target)}".rstrip()
-        + ";\n"
-        + record("constraint", object_name(target))
-        + "\n"
-        + forget("index", target["index"]["name"])
+def _add(target: SchemaObject, valid: str = "") -> str:
+    """Add a constraint, for a block, and remember it."""
+    table, name = qualified(target["table"]), quote(target["name"])
+    return f"alter table {table} add constraint {name} {_definition(target)}{valid};\n" + record(
+        "constraint", object_name(target)
     )
-    is_missing = "not " + has_constraint(table, name)
-    # Once the constraint is there, its index is no longer an object of its own.
-    steps = (block(when(is_missing, built_check(target["index"]))), *built.statements[1:])
-    return Operation((*steps, block(when(is_missing, add))), (target,), heals=built.heals)
 
 
-def built_check(target: SchemaObject) -> str:
-    """Record an index that is about to be built for a constraint."""
-    return record("index", target["name"])
+def _definition(target: SchemaObject) -> str:
+    if target["kind"] == "check":
+        return f"check ({target['condition']})"
+    if target["kind"] == "exclusion":
+        return str(target["definition"])
+    parts = [f"unique using index {quote(target['name'])}"]
+    if target["kind"] == "foreign_key":
+        columns, referenced = (
+            ", ".join(map(quote, target[key])) for key in ("columns", "referenced_columns")
+        )
+        references = qualified(target["references"])
+        parts = [f"foreign key ({columns}) references {references} ({referenced})"]
+        for option in ("match", "on_delete", "on_update"):
+            if target.get(option):
+                parts.append(f"{option.replace('_', ' ')} {target[option]}")
+    if target.get("deferrable") is not None:
+        parts.append("deferrable" if target["deferrable"] else "not deferrable")
+    parts += [f"initially {target['initially']}"] if target.get("initially") else []
+    return " ".join(parts)
 
 
-def _adopt_exclusion(target: SchemaObject) -> Operation:
-    table, name = target["table"], target["name"]
-    add = (
-        f"perform {lock(table)};\n"
-        f"alter table {qualified(table)} add constraint {quote(name)} {target['definition']};\n"
-        + record("constraint", object_name(target))
-    )
-    return Operation((block(when("not " + has_constraint(table, name), add)),), (target,))
+def _fails(target: SchemaObject) -> str:
+    return f"from {qualified(target['table'])} where not ({target['condition']})"
 
 
-_ADOPT = {
-    "foreign_key": _adopt_foreign_key,
-    "check": _adopt_check,
-    "unique": _adopt_unique,
-    "exclusion": _adopt_exclusion,
-}
+def _warn(target: SchemaObject, outcome: str, detail: str = "") -> str:
+    """Say what has become of a constraint; the rows that refer to nothing are not ours to count.
+
+    Whoever upgrades may lack SELECT on the table that they refer to.
+    """
+    kind = target["kind"].replace("_", " ")
+    what = literal(f"{kind} {target['name']} of {target['table']} {outcome}")
+    count = f"(select count(*) {_fails(target)})" if kind == "check" else "'some'"
+    return f"""\
+raise warning '%: % row(s) do not meet %',
+  {what}, {count}, {literal(_definition(target))}
+  using {detail}hint = {_REMEDY};"""
 
 
 def validate(target: SchemaObject) -> Operation:
@@ -359,40 +328,32 @@ def validate(target: SchemaObject) -> Operation:
     updated under it, and a check is dropped again.
     """
     table, name = target["table"], target["name"]
+    alter = f"alter table {qualified(table)}"
+    violation, outcome, drop = "foreign_key_violation", "is left NOT VALID", ""
     if target["kind"] == "check":
-        violation, outcome = "check_violation", "dropped again"
+        violation, outcome = "check_violation", "is dropped again"
         # The scan may be waited for at length; a drop stops everybody while it waits.
-        drop = (
-            f"perform set_config('lock_timeout', '{milliseconds(timeouts().lock)}', true);\n"
-            f"perform {lock(table)};\n"
-            f"alter table {qualified(table)} drop constraint {quote(name)};\n"
-        ) + forget("constraint", object_name(target))
-    else:
-        violation, outcome, drop = "foreign_key_violation", "left NOT VALID", ""
-    message = f"constraint {name} of {table} is {outcome}: a row does not meet it"
+        drop = f"""
+perform set_config('lock_timeout', '{milliseconds(timeouts().lock)}', true);
+perform {lock(table)};
+{alter} drop constraint {quote(name)};
+{forget("constraint", object_name(target))}"""
+    warn = _warn(target, outcome, "detail = sqlerrm, ")
     attempt = f"""\
 begin
-  alter table {qualified(table)} validate constraint {quote(name)};
+  {alter} validate constraint {quote(name)};
 exception when {violation} then
-  raise warning '%', {literal(message)}
-    using detail = sqlerrm, hint = {_REMEDY};
-  {drop}
+{indented(warn + drop)}
 end;"""
-    pending = (
-        "exists (select from pg_catalog.pg_constraint"
-        f" where conrelid = {regclass(table)} and conname = {literal(name)}"
-        " and not convalidated)"
-    )
     ours = recorded("constraint", object_name(target))
+    pending = has_constraint(table, name, " and not convalidated")
     return Operation(patiently(block(when(f"{ours} and {pending}", attempt))))
 
 
 def release_constraint(target: SchemaObject) -> Operation:
     """Drop a constraint that the chain added."""
-    drop = (
-        f"alter table {qualified(target['table'])}"
-        f" drop constraint if exists {quote(target['name'])};"
-    )
+    table, name = qualified(target["table"]), quote(target["name"])
+    drop = f"alter table {table} drop constraint if exists {name};"
     return Operation((block(undo("constraint", object_name(target), drop)),), drops=(target,))
 
 
@@ -401,26 +362,9 @@ def restore_constraint(target: SchemaObject) -> Operation:
 
     Plainly: the rows are looked at while writers of the table wait.
     """
-    table, name = qualified(target["table"]), quote(target["name"])
-    before = ""
+    add = _add(target)
     if target["kind"] == "unique":
-        before = f"create unique index {name} on {table} {target['index']['definition']};\n"
-        definition = f"unique using index {name} {_timing(target)}"
-    elif target["kind"] == "check":
-        definition = f"check ({target['condition']})"
-    elif target["kind"] == "foreign_key":
-        definition = (
-            f"foreign key ({_names(target['columns'])}) references"
-            f" {qualified(target['references'])} ({_names(target['referenced_columns'])})"
-            f" {_actions(target)}"
-        )
-    else:
-        definition = target["definition"]
-    add = (
-        f"{before}alter table {table} add constraint {name} {definition}".rstrip()
-        + ";\n"
-        + record("constraint", object_name(target))
-    )
+        add = f"{_create(target['index'])};\n{add}"
     missing = "not " + has_constraint(target["table"], target["name"])
     return Operation((block(when(missing, add)),), (target,))
 
@@ -428,7 +372,3 @@ def restore_constraint(target: SchemaObject) -> Operation:
 def object_name(constraint: SchemaObject) -> str:
     """Name under which the ledger has a constraint: ``public.documents.documents_status_check``."""
     return f"{constraint['table']}.{constraint['name']}"
-
-
-def _names(columns: Iterable[str]) -> str:
-    return ", ".join(quote(column) for column in columns)

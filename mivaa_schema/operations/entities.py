@@ -15,7 +15,7 @@ from alembic_utils.pg_trigger import PGTrigger
 
 from mivaa_schema import history
 from mivaa_schema.operations.batch import Operation, SchemaObject
-from mivaa_schema.operations.sql import EVERY_API_GRANTEE, literal
+from mivaa_schema.operations.sql import EVERY_API_GRANTEE, QUOTED, literal
 
 Entity = PGFunction | PGPolicy | PGTrigger
 
@@ -32,11 +32,7 @@ LISTS = {"grants.sql": "grant", "comments.sql": "comment"}
 
 @dataclass(frozen=True)
 class SqlFile:
-    """A file that creates one function, trigger or policy.
-
-    Attributes:
-        path: ``.../functions/mivaa.user_id.sql``; the folder is the kind.
-    """
+    """A file that creates one function, trigger or policy: ``functions/mivaa.user_id.sql``."""
 
     path: Path
 
@@ -97,26 +93,25 @@ class SqlFile:
     @property
     def object(self) -> SchemaObject:
         """The object as a manifest holds it."""
-        found: SchemaObject = {"kind": self.kind, "name": self.qualified_name}
-        if self.table:
-            found["table"] = self.table
-        return {**found, "file": f"{self.path.parent.name}/{self.path.name}"}
+        table = {"table": self.table} if self.table else {}
+        file = f"{self.path.parent.name}/{self.path.name}"
+        return {"kind": self.kind, "name": self.qualified_name, **table, "file": file}
 
 
 def split_at_commas(text: str) -> list[str]:
     """Split a list of SQL at its commas, but for those in parentheses, brackets and quotes."""
-    parts, depth, quoted = [""], 0, ""
-    for character in text:
-        if quoted:
-            quoted = "" if character == quoted else quoted
-        elif character in "'\"":
-            quoted = character
-        depth += (character in "([") - (character in ")]") if not quoted else 0
-        if character == "," and depth == 0 and not quoted:
+    parts, depth = [""], 0
+    for found in _PIECES.finditer(text):
+        piece = found[0]
+        depth += (piece in "([") - (piece in ")]")
+        if piece == "," and depth == 0:
             parts.append("")
         else:
-            parts[-1] += character
+            parts[-1] += piece
     return [part.strip() for part in parts if part.strip()]
+
+
+_PIECES = re.compile(f"{QUOTED}|.", re.DOTALL)
 
 
 def _without_default(argument: str) -> str:
@@ -125,31 +120,26 @@ def _without_default(argument: str) -> str:
 
 
 def statements(text: str) -> list[tuple[int, str]]:
-    """The statements of a list, each with the number of its line; ``--`` begins a comment.
-
-    A semicolon ends a statement only at the end of a line.
-    """
-    found: list[tuple[int, str]] = []
-    lines: list[str] = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if not lines and (line.lstrip().startswith("--") or not line.strip()):
-            continue
-        lines.append(line)
-        if line.rstrip().endswith(";"):
-            statement = "\n".join(lines).strip().removesuffix(";").rstrip()
-            found.append((number - len(lines) + 1, statement))
-            lines = []
-    if lines:
-        found.append((text.count("\n") + 1, "\n".join(lines).strip()))
+    """The statements of a list, each with the number of its line; ``--`` begins a comment."""
+    found, start = [], 0
+    for end in [*(m.end() for m in _QUOTED_OR_END.finditer(text) if m[0] == ";"), len(text)]:
+        given = text[start:end]
+        bare = _LEADING_COMMENTS.sub("", given)
+        if bare.strip():
+            line = text.count("\n", 0, end - len(bare)) + 1
+            found.append((line, bare.removesuffix(";").strip()))
+        start = end
     return found
+
+
+_QUOTED_OR_END = re.compile(f"{QUOTED}|;", re.DOTALL)
+_LEADING_COMMENTS = re.compile(r"\A(\s+|--[^\n]*)+")
 
 
 def create_functions(*files: SqlFile, again: bool = False) -> Operation:
     """Create functions, in this order, executable by their owner alone until they are granted.
 
-    Args:
-        files: Their files.
-        again: Whether a run that was interrupted may have created them already.
+    With ``again``, a run that was interrupted may have created them already.
     """
     sent: list[str] = [_LOAD_VECTOR]
     for file in files:
@@ -202,12 +192,9 @@ def comment_target(comment: str) -> str:
 
 
 class FrozenSQL:
-    """The files of one revision, in the folder that bears the name of the revision's file.
+    """The frozen files of a revision, given by its ``__file__``, or of another of that folder.
 
-    Args:
-        revision_file: ``__file__`` of a revision.
-        revision: Another revision, whose folder is wanted instead: a downgrade makes the older
-            definitions from the older revision's folder.
+    A downgrade makes older definitions from the folder of the older revision.
     """
 
     def __init__(self, revision_file: str, revision: str | None = None) -> None:
@@ -217,15 +204,15 @@ class FrozenSQL:
         self.folder = path.with_suffix("")
 
     def function(self, name: str) -> SqlFile:
-        """The function of a qualified name, for example ``mivaa.user_id``."""
+        """The function ``mivaa.user_id``."""
         return SqlFile(self.folder / "functions" / f"{name}.sql")
 
     def trigger(self, name: str) -> SqlFile:
-        """The trigger of a table and a task, for example ``documents.updated_at``."""
+        """The trigger ``documents.updated_at``, by its table and task."""
         return SqlFile(self.folder / "triggers" / f"{name}.sql")
 
     def policy(self, name: str) -> SqlFile:
-        """The policy of a table and a command, for example ``documents.select``."""
+        """The policy ``documents.select``, by its table and command."""
         return SqlFile(self.folder / "policies" / f"{name}.sql")
 
     def statements(self, name: str) -> list[str]:
@@ -266,10 +253,7 @@ def listed(name: str, *given: str) -> Operation:
 def unlisted(name: str, *given: str, undo: bool = True) -> Operation:
     """Undo statements of a list, last one first: revoke what was granted, clear what was said.
 
-    Args:
-        name: ``grants.sql`` or ``comments.sql``.
-        given: The statements.
-        undo: Without it they only count as gone, because their objects are.
+    Without ``undo``, they only count as gone, because their objects are.
     """
     undoing = revocation if name == "grants.sql" else uncommenting
     sent = tuple(undoing(statement) for statement in reversed(given)) if undo else ()
@@ -286,15 +270,8 @@ def _objects(files: tuple[SqlFile, ...]) -> tuple[SchemaObject, ...]:
 
 
 def rollback_of(revision_file: str, *revisions: str) -> str:
-    """The frozen downgrades of revisions, last one first, as one script.
-
-    Args:
-        revision_file: ``__file__`` of a revision.
-        revisions: Revisions whose ``rollback.sql`` is wanted, in the order of execution.
-    """
-    return "\n".join(
-        FrozenSQL(revision_file, revision=revision).text(history.ROLLBACK) for revision in revisions
-    )
+    """The frozen downgrades of revisions, in the order of execution, as one script."""
+    return "\n".join(FrozenSQL(revision_file, one).text(history.ROLLBACK) for one in revisions)
 
 
 def sql_files(folder: Path) -> Iterator[SqlFile]:

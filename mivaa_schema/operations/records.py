@@ -12,35 +12,31 @@ from mivaa_schema.operations.sql import EVERY_API_GRANTEE, dollar_quoted, litera
 MIGRATION = "mivaa_integration"
 """Name under which ``public.migration_tracking`` holds the phases of this chain."""
 
-CREATE_LEDGER = """\
+CREATE_LEDGER = f"""\
 create table mivaa.ledger (
   kind text not null,
   object_name text not null,
   former text,
   recorded_at timestamp with time zone not null default now(),
   constraint ledger_pkey primary key (kind, object_name)
-)"""
-
-COMMENTS = {
-    "table mivaa.ledger": "What the chain created or changed; a downgrade undoes exactly this.",
-    "column mivaa.ledger.kind": "Class of object or property: table, column, index, acl, ...",
-    "column mivaa.ledger.object_name": "Qualified name of the object.",
-    "column mivaa.ledger.former": "State to restore; null where the object was created.",
-    "column mivaa.ledger.recorded_at": "When the chain created or changed the object.",
-}
+);
+comment on table mivaa.ledger is
+  'What the chain created or changed; a downgrade undoes exactly this.';
+comment on column mivaa.ledger.kind is
+  'Class of object or property: table, column, index, acl, ...';
+comment on column mivaa.ledger.object_name is 'Qualified name of the object.';
+comment on column mivaa.ledger.former is 'State to restore; null where the object was created.';
+comment on column mivaa.ledger.recorded_at is 'When the chain created or changed the object.';
+alter table mivaa.ledger enable row level security;
+create policy ledger_select on mivaa.ledger for select using (true);
+comment on policy ledger_select on mivaa.ledger is 'Whoever is granted SELECT.';
+revoke all on mivaa.ledger from {EVERY_API_GRANTEE}"""
+# The policy admits everybody, so privileges alone decide: whoever looks for drift reads the ledger.
 
 
 def create_ledger() -> list[str]:
     """The statements that create ``mivaa.ledger``, closed to everybody but its owner."""
-    return [
-        CREATE_LEDGER,
-        *(f"comment on {target} is {literal(text)}" for target, text in COMMENTS.items()),
-        "alter table mivaa.ledger enable row level security",
-        # Who may read it is a matter of privileges alone: whoever looks for drift has to.
-        "create policy ledger_select on mivaa.ledger for select using (true)",
-        "comment on policy ledger_select on mivaa.ledger is 'Whoever is granted SELECT.'",
-        f"revoke all on mivaa.ledger from {EVERY_API_GRANTEE}",
-    ]
+    return CREATE_LEDGER.split(";\n")
 
 
 def record(kind: str, object_name: str, former: str = "null") -> str:
@@ -57,12 +53,12 @@ def record(kind: str, object_name: str, former: str = "null") -> str:
 
 def recorded(kind: str, object_name: str) -> str:
     """A condition: the chain created or changed this object."""
-    return f"exists (select from mivaa.ledger where {_row(kind, object_name)})"
+    return f"exists (select from mivaa.ledger where {row(kind, object_name)})"
 
 
 def forget(kind: str, object_name: str) -> str:
     """Take the object off the ledger."""
-    return f"delete from mivaa.ledger where {_row(kind, object_name)};"
+    return f"delete from mivaa.ledger where {row(kind, object_name)};"
 
 
 def undo(kind: str, object_name: str, statements: str) -> str:
@@ -70,27 +66,25 @@ def undo(kind: str, object_name: str, statements: str) -> str:
     return when(recorded(kind, object_name), f"{statements}\n{forget(kind, object_name)}")
 
 
-def _row(kind: str, object_name: str) -> str:
+def row(kind: str, object_name: str) -> str:
+    """A condition: this row of the ledger."""
     return f"kind = {literal(kind)} and object_name = {literal(object_name)}"
 
 
 def begin_phase(phase: str) -> str:
     """Record that the first revision of a phase is being applied."""
-    return (
-        "insert into public.migration_tracking (migration_name, phase, status, started_at)\n"
-        f"values ({literal(MIGRATION)}, {literal(phase)}, 'running', clock_timestamp())\n"
-        "on conflict (migration_name, phase) do update set\n"
-        "  status = 'running', started_at = excluded.started_at,\n"
-        "  completed_at = null, error_message = null"
-    )
+    return f"""\
+insert into public.migration_tracking (migration_name, phase, status, started_at)
+values ({literal(MIGRATION)}, {literal(phase)}, 'running', clock_timestamp())
+on conflict (migration_name, phase) do update set
+  status = 'running', started_at = excluded.started_at,
+  completed_at = null, error_message = null"""
 
 
 def complete_phase(phase: str, rollback_sql: str) -> str:
-    """Record that the last revision of a phase is applied, and how to roll the phase back.
+    """Record that the last revision of a phase is applied.
 
-    Args:
-        phase: Name of the phase.
-        rollback_sql: The downgrades of its revisions, last one first.
+    ``rollback_sql`` rolls the phase back: the downgrades of its revisions, last one first.
     """
     quoted = dollar_quoted(f"\n{rollback_sql}", "rollback")
     return (

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable
-from textwrap import indent
 
 from sqlalchemy.dialects import postgresql
 
@@ -18,6 +18,14 @@ EVERY_API_GRANTEE = ", ".join(("public", *API_ROLES))
 DIALECT = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 DIALECT._backslash_escapes = False
 
+QUOTED = (
+    r"(?<!\w)[eE]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\""
+    r"|(?<![\w$])(?P<tag>\$(?:[^\W\d]\w*)?\$).*?(?P=tag)|--[^\n]*|/\*.*?\*/"
+)
+"""A regular expression: what PostgreSQL reads as one string, quoted name or comment."""
+
+_QUOTED_OR_LINE_END = re.compile(rf"(?P<quoted>{QUOTED})|\n(?=[^\n])", re.DOTALL)
+
 
 def quote(name: str) -> str:
     """Quote a name where PostgreSQL needs it: a reserved word, mixed case, a space."""
@@ -26,9 +34,7 @@ def quote(name: str) -> str:
 
 def qualified(name: str) -> str:
     """Quote a name with its schema, ``public.documents``; what is quoted already stays."""
-    if '"' in name:
-        return name
-    return ".".join(quote(part) for part in name.split("."))
+    return name if '"' in name else ".".join(map(quote, name.split(".", 1)))
 
 
 def literal(text: str) -> str:
@@ -43,7 +49,7 @@ def regclass(name: str) -> str:
 
 def text_array(names: Iterable[str]) -> str:
     """Render names as an array literal of type text[]."""
-    return "array[" + ", ".join(literal(name) for name in names) + "]::text[]"
+    return f"array[{', '.join(map(literal, names))}]::text[]"
 
 
 def dollar_quoted(text: str, tag: str = "mivaa") -> str:
@@ -55,25 +61,19 @@ def dollar_quoted(text: str, tag: str = "mivaa") -> str:
 
 def block(body: str, declare: str = "") -> str:
     """Wrap plpgsql statements in an anonymous block, for decisions that the database takes."""
-    head = f"declare\n{indent(declare.strip(), '  ')}\n" if declare else ""
+    head = f"declare\n{indented(declare)}\n" if declare else ""
     return "do " + dollar_quoted(f"\n{head}begin\n{indented(body)}\nend\n")
 
 
 def indented(body: str) -> str:
-    """Indent statements by two spaces, but for the lines inside of a string that goes on."""
-    lines, inside = [], False
-    for line in body.strip().split("\n"):
-        lines.append(line if inside or not line else "  " + line)
-        inside ^= line.count("'") % 2 == 1
-    return "\n".join(lines)
+    """Indent statements by two spaces; strings, quoted names and comments stay as they are."""
+    return _QUOTED_OR_LINE_END.sub(lambda m: m["quoted"] or "\n  ", "  " + body.strip())
 
 
 def when(condition: str, then: str, otherwise: str = "") -> str:
     """Render ``if ... then ... [else ...] end if;`` around statements."""
-    text = f"if {condition} then\n{indented(then)}\n"
-    if otherwise.strip():
-        text += f"else\n{indented(otherwise)}\n"
-    return text + "end if;"
+    other = f"else\n{indented(otherwise)}\n" if otherwise.strip() else ""
+    return f"if {condition} then\n{indented(then)}\n{other}end if;"
 
 
 def has_column(table: str, column: str) -> str:
@@ -85,11 +85,19 @@ def has_column(table: str, column: str) -> str:
     )
 
 
-def has_constraint(table: str, name: str) -> str:
-    """A condition: the table has a constraint of this name."""
+def is_nullable(table: str, column: str) -> str:
+    """A condition: the column takes nulls."""
+    return (
+        "exists (select from pg_catalog.pg_attribute"
+        f" where attrelid = {regclass(table)} and attname = {literal(column)} and not attnotnull)"
+    )
+
+
+def has_constraint(table: str, name: str, which: str = "") -> str:
+    """A condition: the table has a constraint of this name, for which ``which`` holds too."""
     return (
         "exists (select from pg_catalog.pg_constraint"
-        f" where conrelid = {regclass(table)} and conname = {literal(name)})"
+        f" where conrelid = {regclass(table)} and conname = {literal(name)}{which})"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pgvector.sqlalchemy import VECTOR
@@ -12,17 +12,18 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import Column, CreateColumn, DefaultClause, MetaData, Table
 from sqlalchemy.types import TypeEngine
 
-from mivaa_schema.operations.batch import Operation, SchemaObject, lock, patiently
+from mivaa_schema.operations.batch import Operation, SchemaObject, lock, objects, patiently
 from mivaa_schema.operations.records import forget, record, recorded, undo
 from mivaa_schema.operations.sql import (
     DIALECT,
     EVERY_API_GRANTEE,
     block,
     has_column,
+    has_constraint,
+    is_nullable,
     literal,
     qualified,
     quote,
-    regclass,
     text_array,
     when,
 )
@@ -43,10 +44,6 @@ def column(table: str, source: Column[Any]) -> SchemaObject:
     before may have; without it, only the type itself will do. ``room`` is the number of characters
     that a limited type must have room for, because the chain writes them: ``info={"room": 40}`` in
     a revision, or ``None`` there if the chain needs a text without a limit.
-
-    Args:
-        table: Qualified name.
-        source: The column as SQLAlchemy has it; it needs a comment.
 
     Raises:
         ValueError: If the column has no comment.
@@ -70,15 +67,14 @@ def column(table: str, source: Column[Any]) -> SchemaObject:
         "default": _default(source),
         "comment": source.comment,
     }
-    if source.primary_key:
-        found["primary_key"] = True
-    if source.computed is not None or source.identity is not None:
-        found["generated"] = "computed" if source.computed is not None else "identity"
-    if accepts := _accepts(source):
-        found["accepts"] = accepts
-    if source.info.get("room"):
-        found["room"] = source.info["room"]
-    return found
+    generated = {"computed": source.computed, "identity": source.identity}
+    further = {
+        "primary_key": source.primary_key,
+        "generated": next((how for how, it in generated.items() if it is not None), None),
+        "accepts": _accepts(source),
+        "room": source.info.get("room"),
+    }
+    return found | {key: value for key, value in further.items() if value}
 
 
 def printed_type(type_: TypeEngine[Any]) -> str:
@@ -99,24 +95,14 @@ def _accepts(source: Column[Any]) -> str | None:
     type_ = source.type
     if isinstance(type_, VECTOR):
         return rf"^(\w+\.)?vector\({type_.dim}\)$"
+    if isinstance(type_, DateTime):
+        return r"^timestamp(\(\d\))? with time zone$" if type_.timezone else None
+    if type(type_) is Text:
+        limit = "" if source.info.get("room", 0) is None else r"(\(\d+\))?"
+        return f"^(text|character varying{limit})$"
     # Each before the type that it is a kind of.
-    for kind, pattern in (
-        (Uuid, "^uuid$"),
-        (BigInteger, "^(bigint|integer)$"),
-        (Integer, "^integer$"),
-        (DateTime, r"^timestamp(\(\d\))? with time zone$" if _has_zone(type_) else None),
-        (JSONB, "^jsonb$"),
-    ):
-        if isinstance(type_, kind):
-            return pattern
-    if type(type_) is not Text:
-        return None
-    is_limited = source.info.get("room", 0) is not None
-    return "^(text|character varying" + (r"(\(\d+\))?" if is_limited else "") + ")$"
-
-
-def _has_zone(type_: TypeEngine[Any]) -> bool:
-    return bool(getattr(type_, "timezone", False))
+    patterns = {Uuid: "uuid", BigInteger: "(bigint|integer)", Integer: "integer", JSONB: "jsonb"}
+    return next((f"^{p}$" for kind, p in patterns.items() if isinstance(type_, kind)), None)
 
 
 def _default(source: Column[Any]) -> str | None:
@@ -151,46 +137,31 @@ def adopt_table(
         {**c, "primary_key": True, "nullable": False} if c["name"] in primary else c
         for c in described
     ]
-    target, bare = qualified(name), name.partition(".")[2]
+    target, key = qualified(name), quote(f"{name.partition('.')[2]}_pkey")
     lines = [c["definition"] + ("" if c["nullable"] else " NOT NULL") for c in described]
     if primary:
-        lines.append(
-            f"constraint {quote(f'{bare}_pkey')} primary key ({', '.join(map(quote, primary))})"
-        )
+        lines.append(f"constraint {key} primary key ({', '.join(map(quote, primary))})")
     create = [
         f"create table {target} (\n  " + ",\n  ".join(lines) + "\n);",
         f"comment on table {target} is {literal(comment)};",
-        *(_comment(c) for c in described),
+        *map(_comment, described),
         f"alter table {target} enable row level security;",
         f"revoke all on {target} from {EVERY_API_GRANTEE};",
         record("table", name),
     ]
     add = [_add(c) for c in described if not c.get("primary_key")]
-    missing = f"to_regclass({literal(target)}) is null"
+    body = when(f"to_regclass({literal(target)}) is null", "\n".join(create), "\n".join(add))
     table: SchemaObject = {"kind": "table", "name": name, "comment": comment}
-    if primary:
-        table["primary_key"] = primary
-    return Operation(
-        (block(when(missing, "\n".join(create), "\n".join(add))),), (table, *described)
-    )
+    table |= {"primary_key": primary} if primary else {}
+    return Operation((block(body),), (table, *described))
 
 
 def release_table(name: str, *columns: str) -> Operation:
-    """Drop a table that the chain created, else the columns that the chain added to it.
-
-    Args:
-        name: Qualified name.
-        columns: Names of the columns that :func:`adopt_table` may have added.
-    """
+    """Drop a table that the chain created, else the columns that :func:`adopt_table` added."""
     drop = f"drop table {qualified(name)};\n" + forget("table", name)
-    keep = "\n".join(_undo_column(name, column) for column in reversed(columns))
-    return Operation(
-        (block(when(recorded("table", name), drop, keep)),),
-        drops=(
-            {"kind": "table", "name": name},
-            *({"kind": "column", "table": name, "name": column} for column in columns),
-        ),
-    )
+    body = when(recorded("table", name), drop, _undo_columns(name, columns))
+    dropped = ({"kind": "table", "name": name}, *objects("column", name, columns))
+    return Operation((block(body),), drops=dropped)
 
 
 def lock_incomplete_tables(columns: Mapping[str, Iterable[str]]) -> str:
@@ -204,17 +175,18 @@ def lock_incomplete_tables(columns: Mapping[str, Iterable[str]]) -> str:
         f"    ({literal(qualified(table))}, {text_array(names)})"
         for table, names in columns.items()
     )
-    return (
-        "select mivaa.lock_tables('access exclusive', variadic array(\n"
-        f"  select w.name from (values\n{wanted}\n  ) w (name, columns)\n"
-        "  where exists (\n"
-        "    select from unnest(w.columns) c where not exists (\n"
-        "      select from pg_catalog.pg_attribute a\n"
-        "      where a.attrelid = to_regclass(w.name) and a.attname = c and not a.attisdropped\n"
-        "    )\n"
-        "  )\n"
-        "))"
+    return f"""\
+select mivaa.lock_tables('access exclusive', variadic array(
+  select w.name from (values
+{wanted}
+  ) w (name, columns)
+  where exists (
+    select from unnest(w.columns) c where not exists (
+      select from pg_catalog.pg_attribute a
+      where a.attrelid = to_regclass(w.name) and a.attname = c and not a.attisdropped
     )
+  )
+))"""
 
 
 def adopt_columns(table: str, *columns: Column[Any] | SchemaObject) -> Operation:
@@ -225,10 +197,8 @@ def adopt_columns(table: str, *columns: Column[Any] | SchemaObject) -> Operation
 
 def release_columns(table: str, *columns: str) -> Operation:
     """Drop those of the columns that the chain added."""
-    return Operation(
-        (block("\n".join(_undo_column(table, name) for name in reversed(columns))),),
-        drops=tuple({"kind": "column", "table": table, "name": name} for name in columns),
-    )
+    dropped = objects("column", table, columns)
+    return Operation((block(_undo_columns(table, columns)),), drops=dropped)
 
 
 def drop_columns(table: str, *columns: str) -> Operation:
@@ -241,23 +211,16 @@ def drop_columns(table: str, *columns: str) -> Operation:
         ours = f"{recorded('table', table)} or {recorded('column', f'{table}.{name}')}"
         drop = f"alter table {qualified(table)} drop column if exists {quote(name)};\n"
         body.append(when(ours, drop + forget("column", f"{table}.{name}")))
-    return Operation(
-        (block("\n".join(body)),),
-        drops=tuple({"kind": "column", "table": table, "name": name} for name in columns),
-    )
+    return Operation((block("\n".join(body)),), drops=objects("column", table, columns))
 
 
 def change_column(
     before: SchemaObject, after: Column[Any] | SchemaObject, *, rewrite: bool = False
 ) -> Operation:
-    """Change default, comment and type of a column; let it take nulls where it shall.
+    """Change default, comment and type of a column; let it take nulls where ``after`` does.
 
-    What would scan the table is not done here: see :func:`set_not_null`.
-
-    Args:
-        before: The column as it is; the object of an older manifest.
-        after: The column as it shall be.
-        rewrite: Whether a change of type may rewrite the table under ACCESS EXCLUSIVE.
+    What would scan the table is not done here: see :func:`set_not_null`. With ``rewrite``, a change
+    of type may rewrite the table under ACCESS EXCLUSIVE.
     """
     table, name = before["table"], before["name"]
     (wanted,) = _described(table, [after])
@@ -276,7 +239,10 @@ def change_column(
         default = default_of(wanted)
         lines.append(f"{alter} drop default;" if default is None else f"{alter} set {default};")
     if wanted["nullable"] and not before["nullable"]:
-        lines.append(f"{alter} drop not null;")
+        # An interrupted set_not_null() may have left its check.
+        check = _not_null_check(name)
+        drop = f"alter table {qualified(table)} drop constraint if exists {quote(check)};"
+        lines += [f"{alter} drop not null;", drop, forget("constraint", f"{table}.{check}")]
     if before["comment"] != wanted["comment"]:
         lines.append(_comment(wanted))
     if not before["nullable"] and not wanted["nullable"]:
@@ -296,12 +262,7 @@ def is_free_change(before: str, after: str) -> bool:
         re.fullmatch(r"(character varying|text|numeric)(?:\((\d+)(?:,(\d+))?\))?", text)
         for text in (before, after)
     )
-    if old is None or new is None:
-        return False
-    texts = ("character varying", "text")
-    if old[1] in texts and new[1] in texts:
-        return new[2] is None or (old[2] is not None and int(old[2]) <= int(new[2]))
-    if old[1] != new[1]:
+    if old is None or new is None or (old[1] == "numeric") != (new[1] == "numeric"):
         return False
     same_scale = (old[3] or "0") == (new[3] or "0")
     return new[2] is None or (old[2] is not None and int(old[2]) <= int(new[2]) and same_scale)
@@ -367,30 +328,37 @@ end loop;"""
     return Operation((block(when(when_, loop) if when_ else loop, declare=declare),))
 
 
+def _not_null_check(column: str) -> str:
+    # PostgreSQL would cut a name of more than 63 bytes.
+    return f"{column.encode()[:50].decode(errors='ignore')}_set_not_null"
+
+
 def set_not_null(target: SchemaObject) -> Operation:
     """Make a column NOT NULL without a scan under a strong lock; only inside of :func:`resumable`.
 
     A check is added NOT VALID and validated; PostgreSQL then knows that no row holds null, and
-    the check goes again. A row that does hold null ends the upgrade with an error that says so.
+    the check is dropped. Rows that do hold null end the upgrade with an error that counts them.
     """
-    table, name = qualified(target["table"]), quote(target["name"])
-    check = quote(f"{target['name']}_set_not_null")
-    take = f"perform {lock(target['table'])};\n"
-    nullable = (
-        "exists (select from pg_catalog.pg_attribute"
-        f" where attrelid = {regclass(target['table'])}"
-        f" and attname = {literal(target['name'])} and not attnotnull)"
+    table, name = target["table"], target["name"]
+    check = _not_null_check(name)
+    take, alter = f"perform {lock(table)};\n", f"alter table {qualified(table)}"
+    nullable, has_check = is_nullable(table, name), has_constraint(table, check)
+    condition = f"check ({quote(name)} is not null) not valid"
+    add = f"{take}{alter} add constraint {quote(check)} {condition};\n" + record(
+        "constraint", f"{table}.{check}"
     )
-    has_check = (
-        "exists (select from pg_catalog.pg_constraint where"
-        f" conrelid = {regclass(target['table'])}"
-        f" and conname = {literal(target['name'] + '_set_not_null')})"
-    )
-    add = f"{take}alter table {table} add constraint {check} check ({name} is not null) not valid;"
-    validate = f"alter table {table} validate constraint {check};"
+    validate = f"""\
+begin
+  {alter} validate constraint {quote(check)};
+exception when check_violation then
+  raise exception '% cannot become NOT NULL: % row(s) hold null', {literal(f"{table}.{name}")},
+    (select count(*) from {qualified(table)} where {quote(name)} is null)
+    using errcode = 'not_null_violation', hint = 'Give these rows a value.';
+end;"""
     finish = (
-        f"{take}alter table {table} alter column {name} set not null;\n"
-        f"alter table {table} drop constraint if exists {check};"
+        f"{take}{alter} alter column {quote(name)} set not null;\n"
+        f"{alter} drop constraint if exists {quote(check)};\n"
+        f"{forget('constraint', f'{table}.{check}')}"
     )
     return Operation(
         (
@@ -417,22 +385,20 @@ def _described(table: str, columns: Iterable[Column[Any] | SchemaObject]) -> lis
 def _add(column: SchemaObject) -> str:
     """Add a column; without a default, the rows that are there have nothing to put in it."""
     table, name = column["table"], column["name"]
-    not_null = "" if column["nullable"] or default_of(column) is None else " NOT NULL"
-    if column.get("generated"):
-        not_null = "" if column["nullable"] else " NOT NULL"
-    add = "\n".join(
-        (
-            f"alter table {qualified(table)} add column {column['definition']}{not_null};",
-            _comment(column),
-            record("column", f"{table}.{name}"),
-        )
-    )
+    has_value = column.get("generated") or default_of(column) is not None
+    not_null = " NOT NULL" if has_value and not column["nullable"] else ""
+    add = f"""\
+alter table {qualified(table)} add column {column["definition"]}{not_null};
+{_comment(column)}
+{record("column", f"{table}.{name}")}"""
     return when("not " + has_column(table, name), add)
 
 
-def _undo_column(table: str, name: str) -> str:
-    drop = f"alter table {qualified(table)} drop column {quote(name)};"
-    return undo("column", f"{table}.{name}", drop)
+def _undo_columns(table: str, names: Sequence[str]) -> str:
+    alter = f"alter table {qualified(table)} drop column"
+    return "\n".join(
+        undo("column", f"{table}.{name}", f"{alter} {quote(name)};") for name in reversed(names)
+    )
 
 
 def _comment(column: SchemaObject) -> str:

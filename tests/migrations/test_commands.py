@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from fixtures.databases import Database
-from mivaa_schema.migrations import UPGRADE_LOCK, recorded_revisions
+from mivaa_schema.migrations import UPGRADE_LOCK, alembic_config, recorded_revisions
 
 Shell = Callable[..., subprocess.CompletedProcess[str]]
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
@@ -101,6 +102,19 @@ def test_command_that_only_reads_files_needs_no_database(
 ) -> None:
     done = alembic(*arguments, DATABASE_URL=NOWHERE)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("arguments", [{}, {"rev_range": "0003:0005"}, {"verbose": True}])
+def test_history_that_a_program_asks_for_needs_no_database(
+    arguments: dict[str, Any],
+) -> None:
+    config = alembic_config()
+    config.stdout = io.StringIO()
+    config.set_main_option("sqlalchemy.url", NOWHERE)
+    command.history(config, **arguments)
+    assert "0004" in config.stdout.getvalue()
+    with pytest.raises(CommandError, match="No PostgreSQL answers"):
+        command.history(config, indicate_current=True)
 
 
 def test_history_of_the_database_asks_it(head_database: Database, alembic: Shell) -> None:

@@ -131,7 +131,7 @@ def test_abandon_refuses_what_alembic_can_complete_or_what_is_not_interrupted(
     project: Project, interrupted: Database
 ) -> None:
     said = refusal(project, interrupted, "mivaa_schema", "abandon", "0012")
-    assert "Revision 0012 is not interrupted: revision 0013 is" in said
+    assert "Revision 0012 cannot be abandoned: it is not interrupted; revision 0013 is" in said
     (project.folder / "alembic/versions/0013_reviewed.py").write_text(REVISION)
     said = refusal(project, interrupted, "mivaa_schema", "abandon", "0013", "--apply")
     assert "Complete it with `alembic upgrade 0013`" in said
@@ -143,12 +143,82 @@ def test_abandon_refuses_a_change_that_only_its_downgrade_restores(
     with interrupted.owner() as connection:
         connection.exec_driver_sql(
             "insert into mivaa.ledger (kind, object_name, former)"
-            " values ('acl', 'public.somewhere', '{}')"
+            " values ('something', 'public.somewhere', '{}')"
         )
     before = interrupted.dump()
     said = refusal(project, interrupted, "mivaa_schema", "abandon", "0013", "--apply")
-    assert "has also changed acl public.somewhere" in said
+    assert "it has also changed something public.somewhere" in said
     assert interrupted.dump() == before
+
+
+CHANGES = '''\
+"""Everything that operations remember, on names that need quotes.
+
+Revision ID: 0013
+Revises: 0012
+"""
+
+import sqlalchemy as sa
+
+from mivaa_schema.operations import (
+    adopt_columns,
+    adopt_constraint,
+    adopt_index,
+    adopt_table,
+    check,
+    close_table,
+    index,
+    resumable,
+    run,
+    set_column_storage,
+    set_not_null,
+    set_table_options,
+)
+
+revision = "0013"
+down_revision = "0012"
+WIDE = sa.Column("The.Size%", sa.Text(), comment="It's wide.")
+OLD = {"kind": "column", "table": "public.Old.Reviews", "name": "Mark", "nullable": False}
+
+
+def upgrade():
+    run(adopt_columns("public.Old.Reviews", WIDE))
+    run(adopt_table("public.Reviews", sa.Column("id", sa.Uuid(), primary_key=True, comment="Key."),
+                    comment="Reviews."), close_table("public.Reviews"))
+    run(close_table("public.Old.Reviews"))
+    run(set_column_storage("public.Old.Reviews", "Mark", "plain"))
+    run(set_table_options("public.Old.Reviews", {"fillfactor": "90"}))
+    with resumable(revision):
+        run(adopt_constraint(check("Marked.Well", "public.Old.Reviews", '"Mark" <> $$%$$')))
+        run(adopt_index(index("By.Mark", "public.Old.Reviews", '("Mark")')))
+        run(set_not_null(OLD))
+
+
+def downgrade():
+    pass
+'''
+
+
+def test_abandon_restores_what_was_changed_under_names_that_need_quotes(
+    project: Project, head_database: Database
+) -> None:
+    with head_database.owner() as connection:
+        connection.exec_driver_sql(
+            'create table public."Old.Reviews" ("Mark" text); insert into public."Old.Reviews"'
+            ' values (null), (null), (\'good\'); grant select ("Mark") on public."Old.Reviews"'
+            ' to anon; grant select, insert on public."Old.Reviews" to authenticated'
+        )
+    before = head_database.dump()
+    file = project.folder / "alembic/versions/0013_changes.py"
+    file.write_text(CHANGES)
+    said = refusal(project, head_database, "alembic", "upgrade", "head")
+    assert "public.Old.Reviews.Mark cannot become NOT NULL: 2 row(s) hold null" in said
+    assert "Give these rows a value" in said
+    file.unlink()
+    said = project.run("mivaa_schema", "abandon", "0013", database=head_database)
+    assert "would drop: column public.Old.Reviews.The.Size% (0 values)" in said
+    project.run("mivaa_schema", "abandon", "0013", "--apply", database=head_database)
+    assert head_database.dump() == before
 
 
 @pytest.mark.parametrize("arguments", [("upgrade", "head"), ("current",), ("check",)])

@@ -113,9 +113,11 @@ def test_two_branches_of_two_revisions_are_put_in_line_one_by_one(branches: Bran
 
 def test_what_cannot_be_renumbered_is_refused(branches: Branches) -> None:
     branches.add("0013", "apples", "0012")
-    assert "0013 is the last one already" in branches.refusal("mivaa_schema", "renumber", "0013")
+    assert "it is the last one already" in branches.refusal("mivaa_schema", "renumber", "0013")
     assert "0013_apples.py comes after it" in branches.refusal("mivaa_schema", "renumber", "0012")
-    assert "There is no revision `0099`" in branches.refusal("mivaa_schema", "renumber", "0099")
+    assert "0099 is not renumbered: no revision of that name" in branches.refusal(
+        "mivaa_schema", "renumber", "0099"
+    )
     branches.add("0013", "pears", "0012")
     said = branches.refusal("mivaa_schema", "renumber", "0013")
     assert "2 revisions 0013: 0013_apples.py, 0013_pears.py" in said

@@ -46,53 +46,39 @@ $mivaa$;
 
 do $mivaa$
 declare
+  v_table constant regclass := to_regclass('public.migration_tracking');
   v_former jsonb;
   v_grant record;
 begin
-  select former::jsonb into v_former from mivaa.ledger
-  where kind = 'acl' and object_name = 'public.migration_tracking';
-  if found then
+  delete from mivaa.ledger where kind = 'acl' and object_name = 'public.migration_tracking' returning former::jsonb into v_former;
+  if found and v_table is not null then
     for v_grant in
-      select pg_get_userbyid(a.grantee) as grantee
+      select case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as grantee from (
+        select 0 as grantee
+        union select grantee from (
+          select relacl as acl from pg_catalog.pg_class where oid = v_table
+          union all select attacl from pg_catalog.pg_attribute where attrelid = v_table
+        ) s, aclexplode(acl)
+      ) g
+    loop
+      execute format('revoke all on %s from %s', v_table, v_grant.grantee);
+    end loop;
+    for v_grant in
+      select case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as grantee, string_agg(
+          privilege_type || coalesce(' (' || quote_ident(attname) || ')', ''), ', ') as privileges,
+        case when is_grantable then ' with grant option' else '' end as options
       from (
-        select relacl as acl from pg_catalog.pg_class where oid = 'public.migration_tracking'::regclass
-        union all
-        select attacl from pg_catalog.pg_attribute where attrelid = 'public.migration_tracking'::regclass
-      ) s, aclexplode(s.acl) a
-      where a.grantee <> 0 group by a.grantee
+        select null as attname, coalesce((v_former ->> 'relation')::aclitem[],
+          (select acldefault('r', relowner) from pg_catalog.pg_class where oid = v_table)) as acl
+        union all select key, value::aclitem[]
+        from jsonb_each_text(coalesce(nullif(v_former -> 'columns', 'null'), '{}'))
+      ) s, unnest(acl) with ordinality i (entry, position), aclexplode(array[entry]) e
+      group by attname, position, e.grantee, is_grantable
+      order by attname nulls first, position, is_grantable
     loop
-      execute format('revoke all on public.migration_tracking from %I', v_grant.grantee);
+      execute format('grant %s on %s to %s%s', v_grant.privileges, v_table, v_grant.grantee,
+        v_grant.options);
     end loop;
-    revoke all on public.migration_tracking from public;
-    for v_grant in
-      select a.item, a.grantee, a.is_grantable, string_agg(a.privilege_type, ', ') as privileges
-      from (
-        select i.item, e.* from unnest(coalesce(
-          (v_former ->> 'relation')::aclitem[],
-          (select acldefault('r', relowner) from pg_catalog.pg_class
-           where oid = 'public.migration_tracking'::regclass)
-        )) with ordinality i (acl, item), aclexplode(array[i.acl]) e
-      ) a group by a.item, a.grantee, a.is_grantable order by a.item, a.is_grantable
-    loop
-      execute format('grant %s on public.migration_tracking to %s%s', v_grant.privileges,
-        case v_grant.grantee when 0 then 'public'
-          else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
-        case when v_grant.is_grantable then ' with grant option' else '' end);
-    end loop;
-    for v_grant in
-      select c.key as attname, i.item, e.grantee, e.is_grantable,
-        string_agg(e.privilege_type, ', ') as privileges
-      from jsonb_each_text(coalesce(nullif(v_former -> 'columns', 'null'), '{}')) c,
-        unnest(c.value::aclitem[]) with ordinality i (acl, item), aclexplode(array[i.acl]) e
-      group by c.key, i.item, e.grantee, e.is_grantable order by c.key, i.item, e.is_grantable
-    loop
-      execute format('grant %s (%I) on public.migration_tracking to %s%s',
-        replace(v_grant.privileges, ', ', format(' (%I), ', v_grant.attname)), v_grant.attname,
-        case v_grant.grantee when 0 then 'public'
-          else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
-        case when v_grant.is_grantable then ' with grant option' else '' end);
-    end loop;
-    delete from mivaa.ledger where kind = 'acl' and object_name = 'public.migration_tracking';
   end if;
 end
 $mivaa$;

@@ -28,53 +28,39 @@ $mivaa$;
 
 do $mivaa$
 declare
+  v_table constant regclass := to_regclass('public.processed_documents');
   v_former jsonb;
   v_grant record;
 begin
-  select former::jsonb into v_former from mivaa.ledger
-  where kind = 'acl' and object_name = 'public.processed_documents';
-  if found then
+  delete from mivaa.ledger where kind = 'acl' and object_name = 'public.processed_documents' returning former::jsonb into v_former;
+  if found and v_table is not null then
     for v_grant in
-      select pg_get_userbyid(a.grantee) as grantee
+      select case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as grantee from (
+        select 0 as grantee
+        union select grantee from (
+          select relacl as acl from pg_catalog.pg_class where oid = v_table
+          union all select attacl from pg_catalog.pg_attribute where attrelid = v_table
+        ) s, aclexplode(acl)
+      ) g
+    loop
+      execute format('revoke all on %s from %s', v_table, v_grant.grantee);
+    end loop;
+    for v_grant in
+      select case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as grantee, string_agg(
+          privilege_type || coalesce(' (' || quote_ident(attname) || ')', ''), ', ') as privileges,
+        case when is_grantable then ' with grant option' else '' end as options
       from (
-        select relacl as acl from pg_catalog.pg_class where oid = 'public.processed_documents'::regclass
-        union all
-        select attacl from pg_catalog.pg_attribute where attrelid = 'public.processed_documents'::regclass
-      ) s, aclexplode(s.acl) a
-      where a.grantee <> 0 group by a.grantee
+        select null as attname, coalesce((v_former ->> 'relation')::aclitem[],
+          (select acldefault('r', relowner) from pg_catalog.pg_class where oid = v_table)) as acl
+        union all select key, value::aclitem[]
+        from jsonb_each_text(coalesce(nullif(v_former -> 'columns', 'null'), '{}'))
+      ) s, unnest(acl) with ordinality i (entry, position), aclexplode(array[entry]) e
+      group by attname, position, e.grantee, is_grantable
+      order by attname nulls first, position, is_grantable
     loop
-      execute format('revoke all on public.processed_documents from %I', v_grant.grantee);
+      execute format('grant %s on %s to %s%s', v_grant.privileges, v_table, v_grant.grantee,
+        v_grant.options);
     end loop;
-    revoke all on public.processed_documents from public;
-    for v_grant in
-      select a.item, a.grantee, a.is_grantable, string_agg(a.privilege_type, ', ') as privileges
-      from (
-        select i.item, e.* from unnest(coalesce(
-          (v_former ->> 'relation')::aclitem[],
-          (select acldefault('r', relowner) from pg_catalog.pg_class
-           where oid = 'public.processed_documents'::regclass)
-        )) with ordinality i (acl, item), aclexplode(array[i.acl]) e
-      ) a group by a.item, a.grantee, a.is_grantable order by a.item, a.is_grantable
-    loop
-      execute format('grant %s on public.processed_documents to %s%s', v_grant.privileges,
-        case v_grant.grantee when 0 then 'public'
-          else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
-        case when v_grant.is_grantable then ' with grant option' else '' end);
-    end loop;
-    for v_grant in
-      select c.key as attname, i.item, e.grantee, e.is_grantable,
-        string_agg(e.privilege_type, ', ') as privileges
-      from jsonb_each_text(coalesce(nullif(v_former -> 'columns', 'null'), '{}')) c,
-        unnest(c.value::aclitem[]) with ordinality i (acl, item), aclexplode(array[i.acl]) e
-      group by c.key, i.item, e.grantee, e.is_grantable order by c.key, i.item, e.is_grantable
-    loop
-      execute format('grant %s (%I) on public.processed_documents to %s%s',
-        replace(v_grant.privileges, ', ', format(' (%I), ', v_grant.attname)), v_grant.attname,
-        case v_grant.grantee when 0 then 'public'
-          else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
-        case when v_grant.is_grantable then ' with grant option' else '' end);
-    end loop;
-    delete from mivaa.ledger where kind = 'acl' and object_name = 'public.processed_documents';
   end if;
 end
 $mivaa$;
@@ -105,53 +91,39 @@ $mivaa$;
 
 do $mivaa$
 declare
+  v_table constant regclass := to_regclass('public.pdf_documents');
   v_former jsonb;
   v_grant record;
 begin
-  select former::jsonb into v_former from mivaa.ledger
-  where kind = 'acl' and object_name = 'public.pdf_documents';
-  if found then
+  delete from mivaa.ledger where kind = 'acl' and object_name = 'public.pdf_documents' returning former::jsonb into v_former;
+  if found and v_table is not null then
     for v_grant in
-      select pg_get_userbyid(a.grantee) as grantee
+      select case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as grantee from (
+        select 0 as grantee
+        union select grantee from (
+          select relacl as acl from pg_catalog.pg_class where oid = v_table
+          union all select attacl from pg_catalog.pg_attribute where attrelid = v_table
+        ) s, aclexplode(acl)
+      ) g
+    loop
+      execute format('revoke all on %s from %s', v_table, v_grant.grantee);
+    end loop;
+    for v_grant in
+      select case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as grantee, string_agg(
+          privilege_type || coalesce(' (' || quote_ident(attname) || ')', ''), ', ') as privileges,
+        case when is_grantable then ' with grant option' else '' end as options
       from (
-        select relacl as acl from pg_catalog.pg_class where oid = 'public.pdf_documents'::regclass
-        union all
-        select attacl from pg_catalog.pg_attribute where attrelid = 'public.pdf_documents'::regclass
-      ) s, aclexplode(s.acl) a
-      where a.grantee <> 0 group by a.grantee
+        select null as attname, coalesce((v_former ->> 'relation')::aclitem[],
+          (select acldefault('r', relowner) from pg_catalog.pg_class where oid = v_table)) as acl
+        union all select key, value::aclitem[]
+        from jsonb_each_text(coalesce(nullif(v_former -> 'columns', 'null'), '{}'))
+      ) s, unnest(acl) with ordinality i (entry, position), aclexplode(array[entry]) e
+      group by attname, position, e.grantee, is_grantable
+      order by attname nulls first, position, is_grantable
     loop
-      execute format('revoke all on public.pdf_documents from %I', v_grant.grantee);
+      execute format('grant %s on %s to %s%s', v_grant.privileges, v_table, v_grant.grantee,
+        v_grant.options);
     end loop;
-    revoke all on public.pdf_documents from public;
-    for v_grant in
-      select a.item, a.grantee, a.is_grantable, string_agg(a.privilege_type, ', ') as privileges
-      from (
-        select i.item, e.* from unnest(coalesce(
-          (v_former ->> 'relation')::aclitem[],
-          (select acldefault('r', relowner) from pg_catalog.pg_class
-           where oid = 'public.pdf_documents'::regclass)
-        )) with ordinality i (acl, item), aclexplode(array[i.acl]) e
-      ) a group by a.item, a.grantee, a.is_grantable order by a.item, a.is_grantable
-    loop
-      execute format('grant %s on public.pdf_documents to %s%s', v_grant.privileges,
-        case v_grant.grantee when 0 then 'public'
-          else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
-        case when v_grant.is_grantable then ' with grant option' else '' end);
-    end loop;
-    for v_grant in
-      select c.key as attname, i.item, e.grantee, e.is_grantable,
-        string_agg(e.privilege_type, ', ') as privileges
-      from jsonb_each_text(coalesce(nullif(v_former -> 'columns', 'null'), '{}')) c,
-        unnest(c.value::aclitem[]) with ordinality i (acl, item), aclexplode(array[i.acl]) e
-      group by c.key, i.item, e.grantee, e.is_grantable order by c.key, i.item, e.is_grantable
-    loop
-      execute format('grant %s (%I) on public.pdf_documents to %s%s',
-        replace(v_grant.privileges, ', ', format(' (%I), ', v_grant.attname)), v_grant.attname,
-        case v_grant.grantee when 0 then 'public'
-          else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
-        case when v_grant.is_grantable then ' with grant option' else '' end);
-    end loop;
-    delete from mivaa.ledger where kind = 'acl' and object_name = 'public.pdf_documents';
   end if;
 end
 $mivaa$;
@@ -182,53 +154,39 @@ $mivaa$;
 
 do $mivaa$
 declare
+  v_table constant regclass := to_regclass('public.document_chunks');
   v_former jsonb;
   v_grant record;
 begin
-  select former::jsonb into v_former from mivaa.ledger
-  where kind = 'acl' and object_name = 'public.document_chunks';
-  if found then
+  delete from mivaa.ledger where kind = 'acl' and object_name = 'public.document_chunks' returning former::jsonb into v_former;
+  if found and v_table is not null then
     for v_grant in
-      select pg_get_userbyid(a.grantee) as grantee
+      select case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as grantee from (
+        select 0 as grantee
+        union select grantee from (
+          select relacl as acl from pg_catalog.pg_class where oid = v_table
+          union all select attacl from pg_catalog.pg_attribute where attrelid = v_table
+        ) s, aclexplode(acl)
+      ) g
+    loop
+      execute format('revoke all on %s from %s', v_table, v_grant.grantee);
+    end loop;
+    for v_grant in
+      select case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as grantee, string_agg(
+          privilege_type || coalesce(' (' || quote_ident(attname) || ')', ''), ', ') as privileges,
+        case when is_grantable then ' with grant option' else '' end as options
       from (
-        select relacl as acl from pg_catalog.pg_class where oid = 'public.document_chunks'::regclass
-        union all
-        select attacl from pg_catalog.pg_attribute where attrelid = 'public.document_chunks'::regclass
-      ) s, aclexplode(s.acl) a
-      where a.grantee <> 0 group by a.grantee
+        select null as attname, coalesce((v_former ->> 'relation')::aclitem[],
+          (select acldefault('r', relowner) from pg_catalog.pg_class where oid = v_table)) as acl
+        union all select key, value::aclitem[]
+        from jsonb_each_text(coalesce(nullif(v_former -> 'columns', 'null'), '{}'))
+      ) s, unnest(acl) with ordinality i (entry, position), aclexplode(array[entry]) e
+      group by attname, position, e.grantee, is_grantable
+      order by attname nulls first, position, is_grantable
     loop
-      execute format('revoke all on public.document_chunks from %I', v_grant.grantee);
+      execute format('grant %s on %s to %s%s', v_grant.privileges, v_table, v_grant.grantee,
+        v_grant.options);
     end loop;
-    revoke all on public.document_chunks from public;
-    for v_grant in
-      select a.item, a.grantee, a.is_grantable, string_agg(a.privilege_type, ', ') as privileges
-      from (
-        select i.item, e.* from unnest(coalesce(
-          (v_former ->> 'relation')::aclitem[],
-          (select acldefault('r', relowner) from pg_catalog.pg_class
-           where oid = 'public.document_chunks'::regclass)
-        )) with ordinality i (acl, item), aclexplode(array[i.acl]) e
-      ) a group by a.item, a.grantee, a.is_grantable order by a.item, a.is_grantable
-    loop
-      execute format('grant %s on public.document_chunks to %s%s', v_grant.privileges,
-        case v_grant.grantee when 0 then 'public'
-          else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
-        case when v_grant.is_grantable then ' with grant option' else '' end);
-    end loop;
-    for v_grant in
-      select c.key as attname, i.item, e.grantee, e.is_grantable,
-        string_agg(e.privilege_type, ', ') as privileges
-      from jsonb_each_text(coalesce(nullif(v_former -> 'columns', 'null'), '{}')) c,
-        unnest(c.value::aclitem[]) with ordinality i (acl, item), aclexplode(array[i.acl]) e
-      group by c.key, i.item, e.grantee, e.is_grantable order by c.key, i.item, e.is_grantable
-    loop
-      execute format('grant %s (%I) on public.document_chunks to %s%s',
-        replace(v_grant.privileges, ', ', format(' (%I), ', v_grant.attname)), v_grant.attname,
-        case v_grant.grantee when 0 then 'public'
-          else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
-        case when v_grant.is_grantable then ' with grant option' else '' end);
-    end loop;
-    delete from mivaa.ledger where kind = 'acl' and object_name = 'public.document_chunks';
   end if;
 end
 $mivaa$;
@@ -259,53 +217,39 @@ $mivaa$;
 
 do $mivaa$
 declare
+  v_table constant regclass := to_regclass('public.documents');
   v_former jsonb;
   v_grant record;
 begin
-  select former::jsonb into v_former from mivaa.ledger
-  where kind = 'acl' and object_name = 'public.documents';
-  if found then
+  delete from mivaa.ledger where kind = 'acl' and object_name = 'public.documents' returning former::jsonb into v_former;
+  if found and v_table is not null then
     for v_grant in
-      select pg_get_userbyid(a.grantee) as grantee
+      select case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as grantee from (
+        select 0 as grantee
+        union select grantee from (
+          select relacl as acl from pg_catalog.pg_class where oid = v_table
+          union all select attacl from pg_catalog.pg_attribute where attrelid = v_table
+        ) s, aclexplode(acl)
+      ) g
+    loop
+      execute format('revoke all on %s from %s', v_table, v_grant.grantee);
+    end loop;
+    for v_grant in
+      select case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as grantee, string_agg(
+          privilege_type || coalesce(' (' || quote_ident(attname) || ')', ''), ', ') as privileges,
+        case when is_grantable then ' with grant option' else '' end as options
       from (
-        select relacl as acl from pg_catalog.pg_class where oid = 'public.documents'::regclass
-        union all
-        select attacl from pg_catalog.pg_attribute where attrelid = 'public.documents'::regclass
-      ) s, aclexplode(s.acl) a
-      where a.grantee <> 0 group by a.grantee
+        select null as attname, coalesce((v_former ->> 'relation')::aclitem[],
+          (select acldefault('r', relowner) from pg_catalog.pg_class where oid = v_table)) as acl
+        union all select key, value::aclitem[]
+        from jsonb_each_text(coalesce(nullif(v_former -> 'columns', 'null'), '{}'))
+      ) s, unnest(acl) with ordinality i (entry, position), aclexplode(array[entry]) e
+      group by attname, position, e.grantee, is_grantable
+      order by attname nulls first, position, is_grantable
     loop
-      execute format('revoke all on public.documents from %I', v_grant.grantee);
+      execute format('grant %s on %s to %s%s', v_grant.privileges, v_table, v_grant.grantee,
+        v_grant.options);
     end loop;
-    revoke all on public.documents from public;
-    for v_grant in
-      select a.item, a.grantee, a.is_grantable, string_agg(a.privilege_type, ', ') as privileges
-      from (
-        select i.item, e.* from unnest(coalesce(
-          (v_former ->> 'relation')::aclitem[],
-          (select acldefault('r', relowner) from pg_catalog.pg_class
-           where oid = 'public.documents'::regclass)
-        )) with ordinality i (acl, item), aclexplode(array[i.acl]) e
-      ) a group by a.item, a.grantee, a.is_grantable order by a.item, a.is_grantable
-    loop
-      execute format('grant %s on public.documents to %s%s', v_grant.privileges,
-        case v_grant.grantee when 0 then 'public'
-          else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
-        case when v_grant.is_grantable then ' with grant option' else '' end);
-    end loop;
-    for v_grant in
-      select c.key as attname, i.item, e.grantee, e.is_grantable,
-        string_agg(e.privilege_type, ', ') as privileges
-      from jsonb_each_text(coalesce(nullif(v_former -> 'columns', 'null'), '{}')) c,
-        unnest(c.value::aclitem[]) with ordinality i (acl, item), aclexplode(array[i.acl]) e
-      group by c.key, i.item, e.grantee, e.is_grantable order by c.key, i.item, e.is_grantable
-    loop
-      execute format('grant %s (%I) on public.documents to %s%s',
-        replace(v_grant.privileges, ', ', format(' (%I), ', v_grant.attname)), v_grant.attname,
-        case v_grant.grantee when 0 then 'public'
-          else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
-        case when v_grant.is_grantable then ' with grant option' else '' end);
-    end loop;
-    delete from mivaa.ledger where kind = 'acl' and object_name = 'public.documents';
   end if;
 end
 $mivaa$;
@@ -333,53 +277,39 @@ $mivaa$;
 
 do $mivaa$
 declare
+  v_table constant regclass := to_regclass('public.workspace_members');
   v_former jsonb;
   v_grant record;
 begin
-  select former::jsonb into v_former from mivaa.ledger
-  where kind = 'acl' and object_name = 'public.workspace_members';
-  if found then
+  delete from mivaa.ledger where kind = 'acl' and object_name = 'public.workspace_members' returning former::jsonb into v_former;
+  if found and v_table is not null then
     for v_grant in
-      select pg_get_userbyid(a.grantee) as grantee
+      select case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as grantee from (
+        select 0 as grantee
+        union select grantee from (
+          select relacl as acl from pg_catalog.pg_class where oid = v_table
+          union all select attacl from pg_catalog.pg_attribute where attrelid = v_table
+        ) s, aclexplode(acl)
+      ) g
+    loop
+      execute format('revoke all on %s from %s', v_table, v_grant.grantee);
+    end loop;
+    for v_grant in
+      select case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as grantee, string_agg(
+          privilege_type || coalesce(' (' || quote_ident(attname) || ')', ''), ', ') as privileges,
+        case when is_grantable then ' with grant option' else '' end as options
       from (
-        select relacl as acl from pg_catalog.pg_class where oid = 'public.workspace_members'::regclass
-        union all
-        select attacl from pg_catalog.pg_attribute where attrelid = 'public.workspace_members'::regclass
-      ) s, aclexplode(s.acl) a
-      where a.grantee <> 0 group by a.grantee
+        select null as attname, coalesce((v_former ->> 'relation')::aclitem[],
+          (select acldefault('r', relowner) from pg_catalog.pg_class where oid = v_table)) as acl
+        union all select key, value::aclitem[]
+        from jsonb_each_text(coalesce(nullif(v_former -> 'columns', 'null'), '{}'))
+      ) s, unnest(acl) with ordinality i (entry, position), aclexplode(array[entry]) e
+      group by attname, position, e.grantee, is_grantable
+      order by attname nulls first, position, is_grantable
     loop
-      execute format('revoke all on public.workspace_members from %I', v_grant.grantee);
+      execute format('grant %s on %s to %s%s', v_grant.privileges, v_table, v_grant.grantee,
+        v_grant.options);
     end loop;
-    revoke all on public.workspace_members from public;
-    for v_grant in
-      select a.item, a.grantee, a.is_grantable, string_agg(a.privilege_type, ', ') as privileges
-      from (
-        select i.item, e.* from unnest(coalesce(
-          (v_former ->> 'relation')::aclitem[],
-          (select acldefault('r', relowner) from pg_catalog.pg_class
-           where oid = 'public.workspace_members'::regclass)
-        )) with ordinality i (acl, item), aclexplode(array[i.acl]) e
-      ) a group by a.item, a.grantee, a.is_grantable order by a.item, a.is_grantable
-    loop
-      execute format('grant %s on public.workspace_members to %s%s', v_grant.privileges,
-        case v_grant.grantee when 0 then 'public'
-          else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
-        case when v_grant.is_grantable then ' with grant option' else '' end);
-    end loop;
-    for v_grant in
-      select c.key as attname, i.item, e.grantee, e.is_grantable,
-        string_agg(e.privilege_type, ', ') as privileges
-      from jsonb_each_text(coalesce(nullif(v_former -> 'columns', 'null'), '{}')) c,
-        unnest(c.value::aclitem[]) with ordinality i (acl, item), aclexplode(array[i.acl]) e
-      group by c.key, i.item, e.grantee, e.is_grantable order by c.key, i.item, e.is_grantable
-    loop
-      execute format('grant %s (%I) on public.workspace_members to %s%s',
-        replace(v_grant.privileges, ', ', format(' (%I), ', v_grant.attname)), v_grant.attname,
-        case v_grant.grantee when 0 then 'public'
-          else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
-        case when v_grant.is_grantable then ' with grant option' else '' end);
-    end loop;
-    delete from mivaa.ledger where kind = 'acl' and object_name = 'public.workspace_members';
   end if;
 end
 $mivaa$;
@@ -407,53 +337,39 @@ $mivaa$;
 
 do $mivaa$
 declare
+  v_table constant regclass := to_regclass('public.workspaces');
   v_former jsonb;
   v_grant record;
 begin
-  select former::jsonb into v_former from mivaa.ledger
-  where kind = 'acl' and object_name = 'public.workspaces';
-  if found then
+  delete from mivaa.ledger where kind = 'acl' and object_name = 'public.workspaces' returning former::jsonb into v_former;
+  if found and v_table is not null then
     for v_grant in
-      select pg_get_userbyid(a.grantee) as grantee
+      select case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as grantee from (
+        select 0 as grantee
+        union select grantee from (
+          select relacl as acl from pg_catalog.pg_class where oid = v_table
+          union all select attacl from pg_catalog.pg_attribute where attrelid = v_table
+        ) s, aclexplode(acl)
+      ) g
+    loop
+      execute format('revoke all on %s from %s', v_table, v_grant.grantee);
+    end loop;
+    for v_grant in
+      select case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as grantee, string_agg(
+          privilege_type || coalesce(' (' || quote_ident(attname) || ')', ''), ', ') as privileges,
+        case when is_grantable then ' with grant option' else '' end as options
       from (
-        select relacl as acl from pg_catalog.pg_class where oid = 'public.workspaces'::regclass
-        union all
-        select attacl from pg_catalog.pg_attribute where attrelid = 'public.workspaces'::regclass
-      ) s, aclexplode(s.acl) a
-      where a.grantee <> 0 group by a.grantee
+        select null as attname, coalesce((v_former ->> 'relation')::aclitem[],
+          (select acldefault('r', relowner) from pg_catalog.pg_class where oid = v_table)) as acl
+        union all select key, value::aclitem[]
+        from jsonb_each_text(coalesce(nullif(v_former -> 'columns', 'null'), '{}'))
+      ) s, unnest(acl) with ordinality i (entry, position), aclexplode(array[entry]) e
+      group by attname, position, e.grantee, is_grantable
+      order by attname nulls first, position, is_grantable
     loop
-      execute format('revoke all on public.workspaces from %I', v_grant.grantee);
+      execute format('grant %s on %s to %s%s', v_grant.privileges, v_table, v_grant.grantee,
+        v_grant.options);
     end loop;
-    revoke all on public.workspaces from public;
-    for v_grant in
-      select a.item, a.grantee, a.is_grantable, string_agg(a.privilege_type, ', ') as privileges
-      from (
-        select i.item, e.* from unnest(coalesce(
-          (v_former ->> 'relation')::aclitem[],
-          (select acldefault('r', relowner) from pg_catalog.pg_class
-           where oid = 'public.workspaces'::regclass)
-        )) with ordinality i (acl, item), aclexplode(array[i.acl]) e
-      ) a group by a.item, a.grantee, a.is_grantable order by a.item, a.is_grantable
-    loop
-      execute format('grant %s on public.workspaces to %s%s', v_grant.privileges,
-        case v_grant.grantee when 0 then 'public'
-          else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
-        case when v_grant.is_grantable then ' with grant option' else '' end);
-    end loop;
-    for v_grant in
-      select c.key as attname, i.item, e.grantee, e.is_grantable,
-        string_agg(e.privilege_type, ', ') as privileges
-      from jsonb_each_text(coalesce(nullif(v_former -> 'columns', 'null'), '{}')) c,
-        unnest(c.value::aclitem[]) with ordinality i (acl, item), aclexplode(array[i.acl]) e
-      group by c.key, i.item, e.grantee, e.is_grantable order by c.key, i.item, e.is_grantable
-    loop
-      execute format('grant %s (%I) on public.workspaces to %s%s',
-        replace(v_grant.privileges, ', ', format(' (%I), ', v_grant.attname)), v_grant.attname,
-        case v_grant.grantee when 0 then 'public'
-          else quote_ident(pg_get_userbyid(v_grant.grantee)) end,
-        case when v_grant.is_grantable then ' with grant option' else '' end);
-    end loop;
-    delete from mivaa.ledger where kind = 'acl' and object_name = 'public.workspaces';
   end if;
 end
 $mivaa$;

@@ -60,12 +60,11 @@ do $mivaa$
 declare
   v_storage text;
 begin
-  select case former when 'p' then 'plain' when 'e' then 'external' when 'm' then 'main'
-    else 'extended' end into v_storage
-  from mivaa.ledger where kind = 'storage' and object_name = 'public.document_chunks.embedding_v2';
+  delete from mivaa.ledger where kind = 'storage' and object_name = 'public.document_chunks.embedding_v2'
+  returning case former when 'p' then 'plain' when 'e' then 'external' when 'm' then 'main'
+    else 'extended' end into v_storage;
   if found then
     execute 'alter table public.document_chunks alter column embedding_v2 set storage ' || v_storage;
-    delete from mivaa.ledger where kind = 'storage' and object_name = 'public.document_chunks.embedding_v2';
   end if;
 end
 $mivaa$;
@@ -95,12 +94,11 @@ do $mivaa$
 declare
   v_storage text;
 begin
-  select case former when 'p' then 'plain' when 'e' then 'external' when 'm' then 'main'
-    else 'extended' end into v_storage
-  from mivaa.ledger where kind = 'storage' and object_name = 'public.documents.embedding_v2';
+  delete from mivaa.ledger where kind = 'storage' and object_name = 'public.documents.embedding_v2'
+  returning case former when 'p' then 'plain' when 'e' then 'external' when 'm' then 'main'
+    else 'extended' end into v_storage;
   if found then
     execute 'alter table public.documents alter column embedding_v2 set storage ' || v_storage;
-    delete from mivaa.ledger where kind = 'storage' and object_name = 'public.documents.embedding_v2';
   end if;
 end
 $mivaa$;
