@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy import exc, text
 
 from mivaa_schema import database, history, migrations
+from mivaa_schema.migrations import waits
 from mivaa_schema.repair.errors import (
     NotTableOwner,
     RepairFailed,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # A platform may have made REPEATABLE READ the default; then a batch can fail to serialize, too.
-_RETRIED = migrations.RETRIED | {"40001"}
+_RETRIED = waits.RETRIED | {"40001"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class WriteSession:
             except exc.DBAPIError as error:
                 with contextlib.suppress(exc.DBAPIError):
                     self.connection.rollback()
-                if migrations.sqlstate(error) not in _RETRIED:
+                if waits.sqlstate(error) not in _RETRIED:
                     raise RepairFailed(name=self.name, detail=migrations.describe(error)) from error
                 attempt += 1
                 if attempt > self.settings.lock_retries:
@@ -67,7 +68,7 @@ class WriteSession:
                     raise RepairLockTimeout(
                         name=self.name, attempts=attempt, blockers=held_by
                     ) from error
-                time.sleep(migrations.pause(attempt - 1))
+                time.sleep(waits.pause(attempt - 1))
             else:
                 return result
 
