@@ -30,6 +30,10 @@ LISTS = {"grants.sql": "grant", "comments.sql": "comment"}
 """Files that hold many short statements, each ended by a semicolon, and the kind of each."""
 
 
+_QUOTED = re.compile(r"\$(\w*)\$.*?\$\1\$|'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
+"""What stands between quotes or in a comment."""
+
+
 @dataclass(frozen=True)
 class SqlFile:
     """A file that creates one function, trigger or policy.
@@ -57,9 +61,12 @@ class SqlFile:
         Raises:
             ValueError: If the file does not begin with ``create`` or cannot be understood.
         """
-        if not self.text.startswith("create "):
-            message = f"{self.path}: expected a file that begins with 'create'"
+        if not self.text.startswith(f"create {self.kind} "):
+            message = f"expected a file that begins with 'create {self.kind} '"
             raise ValueError(f"{message}, found {self.text[:30]!r}")
+        if ";" in _QUOTED.sub("", self.statement):
+            message = "expected one statement, found a semicolon before its end"
+            raise ValueError(message)
         return KINDS[self.path.parent.name].from_sql(self.text)
 
     @property
@@ -97,9 +104,9 @@ class SqlFile:
     @property
     def object(self) -> SchemaObject:
         """The object as a manifest holds it."""
-        found: SchemaObject = {"kind": self.kind, "name": self.qualified_name}
+        found: SchemaObject = {"kind": self.kind, "name": self.qualified_name.replace('"', "")}
         if self.table:
-            found["table"] = self.table
+            found["table"] = self.table.replace('"', "")
         return {**found, "file": f"{self.path.parent.name}/{self.path.name}"}
 
 
@@ -198,7 +205,8 @@ def uncommenting(comment: str) -> str:
 
 def comment_target(comment: str) -> str:
     """What stands before the text of a comment: ``comment on function mivaa.user_id()``."""
-    return " ".join(comment.partition("'")[0].split()).removesuffix(" is")
+    match = re.match(r"""((?:[^'"]|"[^"]*")+?)\s+is\s""", comment)
+    return " ".join(match[1].split()) if match else comment
 
 
 class FrozenSQL:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pgvector.sqlalchemy import VECTOR
@@ -402,12 +402,12 @@ def set_not_null(target: SchemaObject) -> Operation:
     )
 
 
-def comment_on_table(name: str, comment: str) -> Operation:
-    """Say what a table holds."""
-    return Operation(
-        (f"comment on table {qualified(name)} is {literal(comment)}",),
-        ({"kind": "table", "name": name, "comment": comment},),
-    )
+def comment_on_table(name: str, comment: str, keys: Sequence[str] = ()) -> Operation:
+    """Say what a table holds; ``keys`` are the columns of its primary key."""
+    table: SchemaObject = {"kind": "table", "name": name, "comment": comment}
+    if keys:
+        table["primary_key"] = list(keys)
+    return Operation((f"comment on table {qualified(name)} is {literal(comment)}",), (table,))
 
 
 def _described(table: str, columns: Iterable[Column[Any] | SchemaObject]) -> list[SchemaObject]:

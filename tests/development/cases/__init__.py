@@ -1,6 +1,6 @@
 """The cases, by what is edited."""
 
-from development.cases import columns, indexes, platforms, sql, tables
+from development.cases import columns, indexes, meetings, platforms, sql, tables
 from development.path import Case
 
 CASES: list[Case] = [
@@ -8,6 +8,7 @@ CASES: list[Case] = [
     *indexes.CASES,
     *tables.CASES,
     *sql.CASES,
+    *meetings.CASES,
     *platforms.CASES,
 ]
 
