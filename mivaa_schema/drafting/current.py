@@ -21,6 +21,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import AddConstraint, sort_tables_and_constraints
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.elements import BindParameter, ClauseElement
 
 from mivaa_schema.drafting.errors import NotDrafted, SqlFileRefused
 from mivaa_schema.history import SchemaObject
@@ -52,7 +54,8 @@ def listed(*kinds: str) -> list[SchemaObject]:
 
 def tables(metadata: MetaData = Base.metadata) -> list[Table]:
     """Our tables, those that others point at first; those of the platform are not ours."""
-    ordered = sort_tables_and_constraints(metadata.tables.values())  # type: ignore[no-untyped-call]
+    with _refused("a table of the models"):
+        ordered = sort_tables_and_constraints(metadata.tables.values())  # type: ignore[no-untyped-call]
     return [table for table, _ in ordered if table is not None and table.schema != "auth"]
 
 
@@ -85,6 +88,7 @@ def of_table(table: Table) -> Iterator[SchemaObject]:
             yield _column(name, source)
     for index in sorted(table.indexes, key=lambda one: str(one.name)):
         with _refused(f"index {index.name} on {name}"):
+            _refuse_parameters(*index.expressions, index.dialect_options["postgresql"]["where"])
             yield described_index(index)
     constraints = [c for c in table.constraints if not isinstance(c, PrimaryKeyConstraint)]
     for constraint in sorted(constraints, key=lambda one: str(one.name)):
@@ -99,9 +103,16 @@ def _refused(item: str) -> Iterator[None]:
         yield
     except (SQLAlchemyError, ValueError) as error:
         reason = str(error).partition("(Background on this error")[0].strip()
-        if "bind parameter" in reason.lower():
-            reason += r" A colon that is meant as such is written \\: in text()."
         raise NotDrafted(item=item, reason=reason) from error
+
+
+def _refuse_parameters(*expressions: Any) -> None:
+    """Refuse text() with a parameter, which would become NULL: a colon was not escaped."""
+    for expression in (e for e in expressions if isinstance(e, ClauseElement)):
+        for element in visitors.iterate(expression):
+            if isinstance(element, BindParameter) and element.value is None and not element.unique:
+                message = f"in its text :{element.key} is a parameter; a colon that is meant as one"
+                raise ValueError(message + r" is written \\: there")
 
 
 def _table(name: str, table: Table) -> SchemaObject:
@@ -126,6 +137,8 @@ def _table(name: str, table: Table) -> SchemaObject:
 
 
 def _column(table: str, source: Column[Any]) -> SchemaObject:
+    computed = source.computed.sqltext if source.computed is not None else None
+    _refuse_parameters(getattr(source.server_default, "arg", None), computed)
     found = column(table, source)
     if source.table.autoincrement_column is source and source.identity is None:
         message = "PostgreSQL would count it with a sequence of its own; add sa.Identity() to it"
@@ -167,8 +180,12 @@ def _constraint(table: str, name: str, constraint: Any) -> SchemaObject:
         timing = {"deferrable": constraint.deferrable, "initially": constraint.initially}
         return unique(name, table, built["definition"], **timing)
     if isinstance(constraint, CheckConstraint):
+        _refuse_parameters(constraint.sqltext)
         sql = constraint.sqltext.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True})
         return check(name, table, str(sql))
+    _refuse_parameters(
+        constraint.where, *(expression for expression, _, _ in constraint._render_exprs)
+    )
     text = str(AddConstraint(constraint).compile(dialect=DIALECT))
     return exclusion(name, table, "EXCLUDE" + text.partition(" EXCLUDE")[2])
 
