@@ -84,7 +84,7 @@ def describe(item: SchemaObject) -> str:
     """An object in words: ``column public.documents.title``."""
     kind, name = str(item["kind"]).replace("_", " "), item["name"]
     if kind in ("grant", "comment"):
-        return f"{item['path'].name}:{item['line']}" if "line" in item else f"{kind} {name!r}"
+        return f"{item['path']}:{item['line']}" if "line" in item else f"{kind} {name!r}"
     if kind in ("column", "storage", "option"):
         return f"{kind} {item['table']}.{name}"
     return f"{kind} {name} on {item['table']}" if item.get("table") else f"{kind} {name}"
@@ -110,10 +110,8 @@ def differences(
 
 
 def place(item: SchemaObject) -> str:
-    """Where a definition stands: its file, and the line in a list; else the object in words."""
-    if "line" in item:
-        return f"{item['path']}:{item['line']}"
-    return str(item["path"]) if "path" in item else describe(item)
+    """Where a definition stands: its file, else the object in words."""
+    return str(item["path"]) if "path" in item and "line" not in item else describe(item)
 
 
 def undrafted() -> dict[Key, Difference]:

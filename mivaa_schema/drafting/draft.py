@@ -27,42 +27,44 @@ if TYPE_CHECKING:
 
 _WIDTH = 76
 
-# How an object is created, how that is undone, and how it is created again by a downgrade: there
-# everything is in one transaction.
-_CONSTRAINT = ("adopt_constraint({it})", "release_constraint({it})", "restore_constraint({it})")
-CALLS: dict[str, tuple[str, str, str]] = {
-    "column": (
-        "adopt_columns({table}, {it})",
-        "release_columns({table}, {name})",
-        "adopt_columns({table}, {it})",
-    ),
-    "index": ("adopt_index({it})", "release_index({it})", "restore_index({it})"),
+# How an object is created, and how that is undone.
+_CONSTRAINT = ("adopt_constraint({it})", "release_constraint({it})")
+_VALIDATED = ("adopt_constraint({it}), validate({it})", "release_constraint({it})")
+CALLS = {
+    "column": ("adopt_columns({table}, {it})", "release_columns({table}, {name})"),
+    "index": ("adopt_index({it})", "release_index({it})"),
     "unique": _CONSTRAINT,
     "exclusion": _CONSTRAINT,
-    "check": ("adopt_constraint({it}), validate({it})", *_CONSTRAINT[1:]),
-    "foreign_key": ("adopt_constraint({it}), validate({it})", *_CONSTRAINT[1:]),
+    "check": _VALIDATED,
+    "foreign_key": _VALIDATED,
     "storage": (
         "set_column_storage({table}, {name}, {storage})",
         "restore_column_storage({table}, {name})",
-        "set_column_storage({table}, {name}, {storage})",
     ),
     "option": (
         "set_table_options({table}, {{{name}: {value}}})",
         "reset_table_options({table}, [{name}])",
-        "set_table_options({table}, {{{name}: {value}}})",
     ),
-    "function": ("create_functions({it})", "drop_functions({it})", "create_functions({it})"),
-    "trigger": ("create_triggers({it})", "drop_on_tables({it})", "create_triggers({it})"),
-    "policy": ("create_policies({it})", "drop_on_tables({it})", "create_policies({it})"),
+    "function": ("create_functions({it})", "drop_functions({it})"),
+    "trigger": ("create_triggers({it})", "drop_on_tables({it})"),
+    "policy": ("create_policies({it})", "drop_on_tables({it})"),
 }
+
+_OUTSIDE = ("index", "unique", "exclusion", "check", "foreign_key")
+"""Kinds of objects that are created outside of a transaction."""
+
+_AGAIN = {
+    **dict.fromkeys(_OUTSIDE, "restore_constraint({it})"),
+    "index": "restore_index({it})",
+    "column": "restore_column({it})",
+}
+"""How a downgrade creates them again: all of it is in one transaction."""
 
 _LYING = frozenset(CALLS) - {"function", "option"}
 """Kinds of objects whose change needs a strong lock on their table."""
 
 _FILES = {"function": "replace_functions({it})", "trigger": "create_triggers({it})"}
 """How a file takes the place of an older one."""
-
-_OUTSIDE = "index unique exclusion check foreign_key"
 
 # What happens in which order; a downgrade undoes it in the reverse order. What is quick and can run
 # again comes first, then what stands outside of a transaction, then what has to be seen at once.
@@ -79,7 +81,7 @@ _ORDER = {
             # A new key over the columns of an old one would not be added.
             ("go", "foreign_key"),
             ("fill", "column"),
-            *(("come change", kind) for kind in _OUTSIDE.split()),
+            *(("come change", kind) for kind in _OUTSIDE),
             ("revoke", "list"),
             ("go", "policy"),
             ("go", "trigger"),
@@ -157,7 +159,7 @@ class Draft:
         known = {d.key for d in self.found}
         self.found = in_order([*self.found, *(d for d in users if d.key not in known)])
         changed = [d for d in self.found if d.before and d.after]
-        self.again = {d.key for d in (*users, *(d for d in changed if must_be_recreated(d)))}
+        self.recreated = {d.key for d in (*users, *(d for d in changed if must_be_recreated(d)))}
         for change in self.found:
             self._plan(change)
         self._plan_lists()
@@ -243,15 +245,15 @@ class Draft:
                     f"add {describe(change.after)}: that scans the table",
                     "An exclusion constraint cannot be validated later.",
                 )
-            up = [self.call(1, change.before)] if change.before else []
-            down = [self.call(2, change.before)] if change.before else []
+            up = [self.drop(change.before)] if change.before else []
+            down = [self.again(change.before)] if change.before else []
             if change.after:
-                up.append(self.call(0, change.after))
-                down.insert(0, self.call(1, change.after))
+                up.append(self.create(change.after))
+                down.insert(0, self.drop(change.after))
             self._add(change.motion, kind, up, down)
 
     def _add(self, motion: str, kind: str, up: list[str], down: list[str]) -> None:
-        outside = motion == "fill" or (motion != "go" and kind in _OUTSIDE.split())
+        outside = motion == "fill" or (motion != "go" and kind in _OUTSIDE)
         step = Step(_ORDER[motion, kind], up, down, outside)
         # What goes does so in the reverse order, so that a downgrade finds what it needs.
         self.steps.insert(0 if motion in ("go", "leave") else len(self.steps), step)
@@ -259,26 +261,24 @@ class Draft:
     def _plan_file(self, change: Difference) -> None:
         """A function, trigger or policy: created, dropped, replaced, or dropped and created."""
         kind, before, after = change.kind, change.before, change.after
-        if before and after and change.key not in self.again:
+        if before and after and change.key not in self.recreated:
             new, old = (_FILES[kind].format(it=self.expression(o)) for o in (after, before))
             self._add("change", kind, [new], [old])
             return
         if before:
             motion = "leave" if after and kind == "function" else "go"
-            self._add(motion, kind, [self.call(1, before)], [self.call(2, before)])
+            self._add(motion, kind, [self.drop(before)], [self.again(before)])
         if after:
-            motion, up = "come", self.call(0, after)
+            motion, up = "come", self.create(after)
             if kind == "function" and not before and self._is_used_early(after):
                 # The transaction that creates it may be run again.
                 motion, up = "early", f"create_functions({self.expression(after)}, again=True)"
-            self._add(motion, kind, [up], [self.call(1, after)])
+            self._add(motion, kind, [up], [self.drop(after)])
 
     def _is_used_early(self, item: SchemaObject) -> bool:
         """Whether a new index or constraint calls a new function."""
         called = f"{item['name']}("
-        return any(
-            called in str(d.after) for d in self.found if d.after and d.kind in _OUTSIDE.split()
-        )
+        return any(called in str(d.after) for d in self.found if d.after and d.kind in _OUTSIDE)
 
     def _plan_lists(self) -> None:
         """What grants and comments say about everything of which something is said otherwise.
@@ -294,7 +294,9 @@ class Draft:
             sides.append(
                 (
                     self._undone(touched),
-                    self._said(suffix, [o for o in items if subject(o) in changed | self.again]),
+                    self._said(
+                        suffix, [o for o in items if subject(o) in changed | self.recreated]
+                    ),
                 )
             )
         (undo_old, say_old), (undo_new, say_new) = sides
@@ -378,7 +380,7 @@ class Draft:
                 " make it NOT NULL in a later revision",
             )
         up = f"adopt_columns({change.table!r}, {self._column(change)})"
-        self._add("come", kind, [*comments, up], [self.call(1, item)])
+        self._add("come", kind, [*comments, up], [self.drop(item)])
 
     def _come_volatile(self, change: Difference) -> None:
         """A column whose default differs from row to row: it is added without it, then filled."""
@@ -393,7 +395,7 @@ class Draft:
             f"adopt_columns({change.table!r}, {empty})",
             f"change_column({empty}, {new})",
         ]
-        self._add("come", "column", up, [self.call(1, item)])
+        self._add("come", "column", up, [self.drop(item)])
         not_null = [] if item["nullable"] else [f"set_not_null({new})"]
         self._add("fill", "column", [f"fill_column({new})", *not_null], [])
 
@@ -446,7 +448,7 @@ class Draft:
         item = change.before or {}
         drop = f"drop_columns({change.table!r}, {item['name']!r})"
         kind = "generated" if item.get("generated") else "column"
-        self._add("go", kind, ["# Its values are lost.", drop], [self.call(2, item)])
+        self._add("go", kind, ["# Its values are lost.", drop], [self.again(item)])
 
     # Names
 
@@ -457,12 +459,22 @@ class Draft:
         self.constants.setdefault(name, f"FrozenSQL(__file__{older})")
         return name
 
-    def call(self, way: int, item: SchemaObject) -> str:
-        """The expression that creates (0), drops (1) or creates again (2) an object."""
+    def create(self, item: SchemaObject) -> str:
+        """The expression that creates an object in an upgrade."""
+        return self._call(CALLS[item["kind"]][0], item)
+
+    def drop(self, item: SchemaObject) -> str:
+        """The expression that drops an object."""
+        return self._call(CALLS[item["kind"]][1], item)
+
+    def again(self, item: SchemaObject) -> str:
+        """The expression that creates an object again in a downgrade."""
+        return self._call(_AGAIN.get(item["kind"], CALLS[item["kind"]][0]), item)
+
+    def _call(self, template: str, item: SchemaObject) -> str:
         given = {name: repr(value) for name, value in item.items()}
-        template = CALLS[item["kind"]][way]
         it = self.expression(item) if "{it}" in template else ""
-        return template.format(**{"table": "", **given, "it": it})
+        return template.format(**{**given, "it": it})
 
     def expression(self, item: SchemaObject) -> str:
         """An object: a file, the constant of a new object, or the object of an older manifest."""

@@ -66,6 +66,7 @@ from mivaa_schema.operations.tables import (
     fill_column,
     release_columns,
     release_table,
+    restore_column,
     set_not_null,
 )
 
@@ -107,6 +108,7 @@ __all__ = [
     "reopen_table",
     "replace_functions",
     "reset_table_options",
+    "restore_column",
     "restore_column_storage",
     "restore_constraint",
     "restore_index",

@@ -247,6 +247,20 @@ def drop_columns(table: str, *columns: str) -> Operation:
     )
 
 
+def restore_column(target: SchemaObject) -> Operation:
+    """Add again what :func:`drop_columns` dropped, without its values.
+
+    One that was NOT NULL without a default is so again only where the table is empty.
+    """
+    table, name = qualified(target["table"]), quote(target["name"])
+    add = _add(target)
+    if not target["nullable"] and default_of(target) is None and not target.get("generated"):
+        not_null = f"alter table {table} alter column {name} set not null;"
+        missing = "not " + has_column(target["table"], target["name"])
+        add = when(missing, f"{add}\n{when(f'not exists (select from {table})', not_null)}")
+    return Operation((block(add),), (target,))
+
+
 def change_column(
     before: SchemaObject, after: Column[Any] | SchemaObject, *, rewrite: bool = False
 ) -> Operation:
