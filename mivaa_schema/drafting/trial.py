@@ -36,6 +36,12 @@ def _column(change: Difference) -> Operation:
     return change_column(before, item, rewrite=True)
 
 
+def _table(change: Difference) -> Operation:
+    keys = ", ".join(map(quote, change.either.get("primary_key", [])))
+    add = f"alter table {qualified(change.table)} add primary key ({keys})"
+    return Operation((add,) if keys and change.before is None else ())
+
+
 def _file(change: Difference) -> Operation:
     return Operation((SqlFile(change.either["path"]).statement,))
 
@@ -55,6 +61,7 @@ def _bare(change: Difference) -> str:
 # In this order: what comes later can use what comes earlier.
 _TRIALS: dict[str, Callable[[Difference], Operation]] = {
     "column": _column,
+    "table": _table,
     "function": _file,
     # The real index is not looked at: one of its name may be there.
     "index": lambda d: restore_index({**d.either, "name": f"pg_temp.{_bare(d)}"}),
