@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 
 from mivaa_schema import history
 from mivaa_schema.drafting import current
-from mivaa_schema.drafting.compare import Difference, describe
+from mivaa_schema.drafting.compare import Difference, describe, place
 from mivaa_schema.drafting.errors import NotDrafted, SqlFileRefused
 from mivaa_schema.operations.entities import LISTS, SqlFile
 
 if TYPE_CHECKING:
     from mivaa_schema.history import Key, SchemaObject
+
+
+_TABLE_PARTS = ("column", "index", "check", "exclusion")
+"""Kinds of objects of the models that can call a function."""
 
 
 def frozen(item: SchemaObject) -> SqlFile:
@@ -53,6 +57,12 @@ def users_of(found: list[Difference]) -> list[Difference]:
     again = [d for d in found if d.kind == "function" and d.before and d.after]
     calls = [f"{d.either['name']}(" for d in again if must_be_recreated(d)]
     now = {history.key(o): o for o in current.objects()} if calls else {}
+    for item in current.objects() if calls else []:
+        if item["kind"] in _TABLE_PARTS and any(call in str(item) for call in calls):
+            raise NotDrafted(
+                item=", ".join(call.removesuffix("(") for call in calls),
+                reason=f"{describe(item)} calls it; drop and create both by hand",
+            )
     return [
         Difference(item, now[history.key(item)])
         for item in (history.objects("trigger", "policy") if calls else [])
@@ -113,11 +123,11 @@ def refuse_dangling() -> None:
                 detail=f"it speaks of {shown(about)}, for which there is no {thing}.",
             )
     gone = [name for kind, _, name in of_history - known if kind == "function"]
-    for item in (o for o in items if o["kind"] in ("trigger", "policy")):
-        for name in gone:
-            if f"{name}(" in file_of(item).text:
-                detail = f"it calls function {name}, for which there is no file any more."
-                raise SqlFileRefused(path=item["path"], detail=detail)
+    for item in (o for o in items if o["kind"] in ("trigger", "policy", *_TABLE_PARTS)):
+        words = file_of(item).text if "file" in item else str(item)
+        for name in (name for name in gone if f"{name}(" in words):
+            detail = f"it calls function {name}, for which there is no file any more."
+            raise SqlFileRefused(path=place(item), detail=detail)
 
 
 def shown(key: Key) -> str:

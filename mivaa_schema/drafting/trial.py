@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import exc
 
 from mivaa_schema import history
+from mivaa_schema.drafting import current
 from mivaa_schema.drafting.compare import Difference, place
 from mivaa_schema.drafting.errors import DraftRefused
 from mivaa_schema.drafting.files import subject
@@ -92,8 +93,12 @@ def try_out(connection: Connection, found: Iterable[Difference]) -> None:
     Raises:
         DraftRefused: If PostgreSQL does not accept a definition.
     """
-    tried = [d for d in found if d.after and d.kind in _TRIALS]
-    tables = {d.table for d in tried if d.table}
+    found = list(found)
+    dropped = [d for d in reversed(found) if d.motion == "go" and d.kind == "column"]
+    lost = {d.table for d in found if d.motion == "go" and d.kind == "table"}
+    dropped = [d for d in dropped if d.table not in lost]
+    tried = [d for d in (*found, *_users(dropped, found)) if d.after and d.kind in _TRIALS]
+    tables = {d.table for d in (*tried, *dropped) if d.table}
     tables |= {d.either["references"] for d in tried if d.kind == "foreign_key"}
     tables = {name for name in tables if not name.startswith("auth.")}
     functions = {d.either["name"] for d in tried if d.kind == "function"}
@@ -105,6 +110,13 @@ def try_out(connection: Connection, found: Iterable[Difference]) -> None:
         text = statement if is_real or not tables | functions else twins.sub(_twin, statement)
         connection.exec_driver_sql(text, execution_options={"no_parameters": True})
 
+    def try_(change: Difference, *statements: str, is_real: bool = False) -> None:
+        try:
+            for statement in statements:
+                run(statement, is_real=is_real)
+        except exc.DBAPIError as error:
+            raise DraftRefused(item=place(change.either), detail=describe_error(error)) from error
+
     with connection.begin_nested() as savepoint:
         run("select '[1]'::vector")
         for statement in _tables(tables):
@@ -115,13 +127,23 @@ def try_out(connection: Connection, found: Iterable[Difference]) -> None:
                     continue  # A temporary table cannot refer to a real one.
                 about = subject(change.either) if kind in ("grant", "comment") else change.key
                 is_real = about[0] != "table" and about not in {d.key for d in tried}
-                try:
-                    for statement in trial(change).statements:
-                        run(statement, is_real=is_real)
-                except exc.DBAPIError as error:
-                    detail = describe_error(error)
-                    raise DraftRefused(item=place(change.either), detail=detail) from error
+                try_(change, *trial(change).statements, is_real=is_real)
+        for change in dropped:
+            name = quote(change.either["name"])
+            try_(change, f"alter table {qualified(change.table)} drop column {name}")
         savepoint.rollback()
+
+
+def _users(dropped: list[Difference], found: list[Difference]) -> list[Difference]:
+    """Triggers and policies that stay as they are, on tables that lose a column."""
+    tables, known = {d.table for d in dropped}, {d.key for d in found}
+    items = current.objects() if dropped else []
+    return [
+        Difference(None, o)
+        for o in items
+        if o["kind"] in ("trigger", "policy") and o["table"] in tables
+        if history.key(o) not in known
+    ]
 
 
 def _twin(match: re.Match[str]) -> str:

@@ -239,8 +239,8 @@ def exclusion(name: str, table: str, definition: str) -> SchemaObject:
 def adopt_constraint(target: SchemaObject) -> Operation:
     """Add a constraint that holds for new rows at once; :func:`validate` looks at the old ones.
 
-    - A foreign key is added NOT VALID, unless one over the same columns to the same table is
-      there: that is the platform's decision, even where its ON DELETE is another.
+    - A foreign key is added NOT VALID, unless the platform has one over the same columns to the
+      same table: that is its decision, even where its ON DELETE is another.
     - A check is added NOT VALID where every row meets it; elsewhere it is left off with a warning,
       since it would refuse every later update of a row that does not meet it.
     - A unique constraint gets its index first, built concurrently; only inside of
@@ -254,7 +254,9 @@ def _adopt_foreign_key(key: SchemaObject) -> Operation:
         "exists (select from pg_catalog.pg_constraint c where c.contype = 'f'"
         f" and c.conrelid = {regclass(key['table'])}"
         f" and c.confrelid = {regclass(key['references'])}"
-        f" and {columns_of_key('c.conkey', 'c.conrelid')} = {text_array(key['columns'])})"
+        f" and {columns_of_key('c.conkey', 'c.conrelid')} = {text_array(key['columns'])}"
+        " and not exists (select from mivaa.ledger where kind = 'constraint'"
+        f" and object_name = {literal(key['table'] + '.')} || c.conname))"
     )
     # The table that is referred to may be the platform's, which is not ours to lock: the key itself
     # does, within what is left of the time.

@@ -170,6 +170,29 @@ FUNCTIONS = [
         ),
     ),
     Case(
+        "a function that a check calls gets another argument",
+        (replace("sql/functions/public.is_even.sql", "(n integer)", "(n integer, m integer)"),),
+        REFUSED,
+        first=(
+            SIZE,
+            EVEN,
+            argument("documents", 'sa.CheckConstraint("public.is_even(size)", name="even")'),
+        ),
+        says=("public.is_even", "documents_even_check"),
+    ),
+    Case(
+        "a column that a trigger uses is dropped",
+        (
+            in_model(
+                "documents",
+                '    content: Mapped[str | None] = mapped_column(comment="Full text.")\n',
+                "",
+            ),
+        ),
+        REFUSED,
+        says=("public.documents.content", "trigger"),
+    ),
+    Case(
         "a grant on a function with other arguments than it has",
         (EVEN, append("grants.sql", "grant execute on function public.is_even(text) to anon;\n")),
         REFUSED,
