@@ -15,7 +15,7 @@ from alembic_utils.pg_trigger import PGTrigger
 
 from mivaa_schema import history
 from mivaa_schema.operations.batch import Operation, SchemaObject
-from mivaa_schema.operations.sql import EVERY_API_GRANTEE, literal
+from mivaa_schema.operations.sql import EVERY_API_GRANTEE, literal, qualified, quote
 
 Entity = PGFunction | PGPolicy | PGTrigger
 
@@ -79,18 +79,23 @@ class SqlFile:
         """What a grant or comment calls it: ``mivaa.f(name text)``, or the name on its table."""
         if isinstance(self.entity, PGFunction):
             return f"{self.qualified_name}({', '.join(self.arguments)})"
-        return str(self.entity.signature)
+        return self.qualified_name
 
     @property
     def qualified_name(self) -> str:
         """Schema and name of a function; the bare name of a trigger or policy."""
-        name = str(self.entity.signature).partition("(")[0].strip()
-        return f"{self.entity.schema}.{name}" if isinstance(self.entity, PGFunction) else name
+        signature = str(self.entity.signature)
+        if not isinstance(self.entity, PGFunction):
+            return quote(signature.strip('"'))
+        name = signature.partition("(")[0].strip().strip('"')
+        return f"{self.entity.schema}.{quote(name)}"
 
     @property
     def table(self) -> str:
         """Qualified name of the table of a trigger or policy; empty for a function."""
-        return "" if isinstance(self.entity, PGFunction) else str(self.entity.on_entity)
+        if isinstance(self.entity, PGFunction):
+            return ""
+        return qualified(str(self.entity.on_entity).replace('"', ""))
 
     @property
     def arguments(self) -> list[str]:
