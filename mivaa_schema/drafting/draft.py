@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from itertools import groupby
 from textwrap import indent, wrap
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from mivaa_schema.drafting.compare import Difference, describe
 from mivaa_schema.drafting.errors import HeldUnderLock, LooksLikeRename, NotDrafted
 from mivaa_schema.drafting.files import in_order, must_be_recreated, subject, users_of
 from mivaa_schema.drafting.render import Renderer, constant_name, literal
+from mivaa_schema.drafting.steps import AGAIN, CALLS, LYING, ORDER, OUTSIDE, REPLACED, Step
 from mivaa_schema.operations.entities import LISTS
 from mivaa_schema.operations.tables import default_of, is_free_change
 
@@ -26,98 +26,6 @@ if TYPE_CHECKING:
     from mivaa_schema.history import SchemaObject
 
 _WIDTH = 76
-
-# How an object is created, and how that is undone.
-_CONSTRAINT = ("adopt_constraint({it})", "release_constraint({it})")
-_VALIDATED = ("adopt_constraint({it}), validate({it})", "release_constraint({it})")
-CALLS = {
-    "column": ("adopt_columns({table}, {it})", "release_columns({table}, {name})"),
-    "index": ("adopt_index({it})", "release_index({it})"),
-    "unique": _CONSTRAINT,
-    "exclusion": _CONSTRAINT,
-    "check": _VALIDATED,
-    "foreign_key": _VALIDATED,
-    "storage": (
-        "set_column_storage({table}, {name}, {storage})",
-        "restore_column_storage({table}, {name})",
-    ),
-    "option": (
-        "set_table_options({table}, {{{name}: {value}}})",
-        "reset_table_options({table}, [{name}])",
-    ),
-    "function": ("create_functions({it})", "drop_functions({it})"),
-    "trigger": ("create_triggers({it})", "drop_on_tables({it})"),
-    "policy": ("create_policies({it})", "drop_on_tables({it})"),
-}
-
-_OUTSIDE = ("index", "unique", "exclusion", "check", "foreign_key")
-"""Kinds of objects that are created outside of a transaction."""
-
-_AGAIN = {
-    **dict.fromkeys(_OUTSIDE, "restore_constraint({it})"),
-    "index": "restore_index({it})",
-    "column": "restore_column({it})",
-}
-"""How a downgrade creates them again: all of it is in one transaction."""
-
-_LYING = frozenset(CALLS) - {"function", "option"}
-"""Kinds of objects whose change needs a strong lock on their table."""
-
-_FILES = {"function": "replace_functions({it})", "trigger": "create_triggers({it})"}
-"""How a file takes the place of an older one."""
-
-# What happens in which order; a downgrade undoes it in the reverse order. What is quick and can run
-# again comes first, then what stands outside of a transaction, then what has to be seen at once.
-_ORDER = {
-    (motion, kind): place
-    for place, (motions, kinds) in enumerate(
-        (
-            ("come", "table"),
-            ("come", "column"),
-            ("come", "generated"),
-            ("change", "column table"),
-            ("come change", "storage option"),
-            ("early", "function"),
-            # A new key over the columns of an old one would not be added.
-            ("go", "foreign_key"),
-            ("fill", "column"),
-            *(("come change", kind) for kind in _OUTSIDE),
-            ("revoke", "list"),
-            ("go", "policy"),
-            ("go", "trigger"),
-            ("leave", "function"),
-            ("come change", "function"),
-            ("come change", "trigger"),
-            ("come", "policy"),
-            ("go", "function"),
-            ("grant", "list"),
-            *(("go", kind) for kind in ("check", "exclusion", "unique", "index")),
-            ("go", "storage option"),
-            ("go", "generated"),
-            ("go", "column"),
-            ("go", "table"),
-        )
-    )
-    for motion in motions.split()
-    for kind in kinds.split()
-}
-
-
-@dataclass
-class Step:
-    """Expressions of the upgrade, and those of the downgrade that undo them.
-
-    Attributes:
-        place: In the order of the upgrade.
-        up: Expressions that give operations; one that begins with ``#`` is a comment.
-        down: The same for the downgrade.
-        outside: Whether those of the upgrade stand outside of a transaction.
-    """
-
-    place: int
-    up: list[str] = field(default_factory=list)
-    down: list[str] = field(default_factory=list)
-    outside: bool = False
 
 
 class Draft:
@@ -208,7 +116,7 @@ class Draft:
 
     def _locked(self, expressions: list[str]) -> list[str]:
         """The expressions under the locks of the tables that they are about, in one message."""
-        tables = {d.table for d in self.found if d.kind in _LYING} - self.new | self.gone
+        tables = {d.table for d in self.found if d.kind in LYING} - self.new | self.gone
         if not tables:
             return _calls("run", expressions)
         order = [current.name_of(t) for t in current.tables()]
@@ -237,7 +145,7 @@ class Draft:
         if kind in ("table", "column"):
             plan = getattr(self, f"_{change.motion}_{kind}")
             plan(change)
-        elif kind in _FILES or kind == "policy":
+        elif kind in REPLACED or kind == "policy":
             self._plan_file(change)
         else:
             if kind == "exclusion" and change.after and change.table not in self.new:
@@ -253,8 +161,8 @@ class Draft:
             self._add(change.motion, kind, up, down)
 
     def _add(self, motion: str, kind: str, up: list[str], down: list[str]) -> None:
-        outside = motion == "fill" or (motion != "go" and kind in _OUTSIDE)
-        step = Step(_ORDER[motion, kind], up, down, outside)
+        outside = motion == "fill" or (motion != "go" and kind in OUTSIDE)
+        step = Step(ORDER[motion, kind], up, down, outside)
         # What goes does so in the reverse order, so that a downgrade finds what it needs.
         self.steps.insert(0 if motion in ("go", "leave") else len(self.steps), step)
 
@@ -262,7 +170,7 @@ class Draft:
         """A function, trigger or policy: created, dropped, replaced, or dropped and created."""
         kind, before, after = change.kind, change.before, change.after
         if before and after and change.key not in self.recreated:
-            new, old = (_FILES[kind].format(it=self.expression(o)) for o in (after, before))
+            new, old = (REPLACED[kind].format(it=self.expression(o)) for o in (after, before))
             self._add("change", kind, [new], [old])
             return
         if before:
@@ -278,7 +186,7 @@ class Draft:
     def _is_used_early(self, item: SchemaObject) -> bool:
         """Whether a new index or constraint calls a new function."""
         called = f"{item['name']}("
-        return any(called in str(d.after) for d in self.found if d.after and d.kind in _OUTSIDE)
+        return any(called in str(d.after) for d in self.found if d.after and d.kind in OUTSIDE)
 
     def _plan_lists(self) -> None:
         """What grants and comments say about everything of which something is said otherwise.
@@ -469,7 +377,7 @@ class Draft:
 
     def again(self, item: SchemaObject) -> str:
         """The expression that creates an object again in a downgrade."""
-        return self._call(_AGAIN.get(item["kind"], CALLS[item["kind"]][0]), item)
+        return self._call(AGAIN.get(item["kind"], CALLS[item["kind"]][0]), item)
 
     def _call(self, template: str, item: SchemaObject) -> str:
         given = {name: repr(value) for name, value in item.items()}

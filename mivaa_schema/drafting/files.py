@@ -20,14 +20,11 @@ _TABLE_PARTS = ("column", "index", "check", "exclusion")
 """Kinds of objects of the models that can call a function."""
 
 
-def frozen(item: SchemaObject) -> SqlFile:
-    """The newest frozen copy of a function, trigger or policy."""
-    return SqlFile(history.folders()[item["defined_in"]] / item["file"])
-
-
 def file_of(item: SchemaObject) -> SqlFile:
     """The current file of a function, trigger or policy, or its newest frozen copy."""
-    return SqlFile(item["path"]) if "path" in item else frozen(item)
+    if "path" in item:
+        return SqlFile(item["path"])
+    return SqlFile(history.folders()[item["defined_in"]] / item["file"])
 
 
 def must_be_recreated(change: Difference) -> bool:
@@ -66,7 +63,7 @@ def users_of(found: list[Difference]) -> list[Difference]:
     return [
         Difference(item, now[history.key(item)])
         for item in (history.objects("trigger", "policy") if calls else [])
-        if history.key(item) in now and any(call in frozen(item).text for call in calls)
+        if history.key(item) in now and any(call in file_of(item).text for call in calls)
     ]
 
 
