@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,11 +27,20 @@ from sqlalchemy.sql.elements import BindParameter, ClauseElement
 
 from mivaa_schema.drafting.errors import NotDrafted, SqlFileRefused
 from mivaa_schema.history import SchemaObject
-from mivaa_schema.models import Base
 from mivaa_schema.operations import check, column, exclusion, foreign_key, unique
 from mivaa_schema.operations.constraints import described_index
 from mivaa_schema.operations.entities import LISTS, sql_files, statements
 from mivaa_schema.operations.sql import DIALECT
+
+try:
+    from mivaa_schema.models import Base
+except SQLAlchemyError as error:
+    # SQLAlchemy refuses some models when their classes are defined.
+    frames = traceback.extract_tb(error.__traceback__)
+    where = next(f for f in reversed(frames) if Path(f.filename).parent.name == "models")
+    raise NotDrafted(
+        item=f"{where.filename}:{where.lineno}", reason=str(error).strip(".")
+    ) from error
 
 ROOT = Path(__file__).parents[1] / "sql"
 
@@ -102,7 +112,7 @@ def _refused(item: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, ValueError) as error:
-        reason = str(error).partition("(Background on this error")[0].strip()
+        reason = str(error).partition("(Background on this error")[0].strip().strip(".")
         raise NotDrafted(item=item, reason=reason) from error
 
 

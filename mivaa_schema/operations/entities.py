@@ -101,10 +101,10 @@ class SqlFile:
     def arguments(self) -> list[str]:
         """The arguments of a function without their defaults, as DROP, GRANT and COMMENT take them.
 
-        Alembic-utils splits at each comma; one can stand in a default.
+        Alembic-utils splits at each comma, and loses quotes.
         """
-        inside = str(self.entity.signature).partition("(")[2].rpartition(")")[0]
-        return [_without_default(argument) for argument in split_at_commas(inside)]
+        given = split_at_commas(self.statement.partition("(")[2])
+        return [_without_default(argument) for argument in given]
 
     @property
     def object(self) -> SchemaObject:
@@ -116,7 +116,10 @@ class SqlFile:
 
 
 def split_at_commas(text: str) -> list[str]:
-    """Split a list of SQL at its commas, but for those in parentheses, brackets and quotes."""
+    """Split a list of SQL at its commas, but for those in parentheses, brackets and quotes.
+
+    A parenthesis that closes more than was opened ends the list.
+    """
     parts, depth, quoted = [""], 0, ""
     for character in text:
         if quoted:
@@ -124,6 +127,8 @@ def split_at_commas(text: str) -> list[str]:
         elif character in "'\"":
             quoted = character
         depth += (character in "([") - (character in ")]") if not quoted else 0
+        if depth < 0:
+            break
         if character == "," and depth == 0 and not quoted:
             parts.append("")
         else:
