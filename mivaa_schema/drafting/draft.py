@@ -111,8 +111,10 @@ class Draft:
         used = [n for n in operations.__all__ if re.search(rf"(?<![\w.'\"]){n}\(", text)]
         lines = ["import sqlalchemy as sa"] if re.search(r"(?<![\w'\"])sa\.", text) else []
         lines += sorted(self.renderer.imports)
-        ours = "".join(f"    {name},\n" for name in used)
-        return "\n".join((*lines, "", f"from mivaa_schema.operations import (\n{ours})")).strip()
+        if used:
+            ours = "".join(f"    {name},\n" for name in used)
+            lines += ["", f"from mivaa_schema.operations import (\n{ours})"]
+        return "\n".join(lines).strip()
 
     def _locked(self, expressions: list[str]) -> list[str]:
         """The expressions under the locks of the tables that they are about, in one message."""
