@@ -88,7 +88,7 @@ def objects(*kinds: str, through: str | None = None) -> list[SchemaObject]:
         for item in content["drops"]:
             found.pop(key(item), None)
             if item["kind"] == "table":
-                # Its columns go with it; what else lies on it is dropped by name.
+                # What lies on it goes with it.
                 found = {k: o for k, o in found.items() if o.get("table") != item["name"]}
         for item in content["creates"]:
             first = found.get(key(item), {}).get("revision", revision)
