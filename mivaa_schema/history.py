@@ -87,6 +87,9 @@ def objects(*kinds: str, through: str | None = None) -> list[SchemaObject]:
         content = manifest(folder)
         for item in content["drops"]:
             found.pop(key(item), None)
+            if item["kind"] == "table":
+                # What lies on it goes with it.
+                found = {k: o for k, o in found.items() if o.get("table") != item["name"]}
         for item in content["creates"]:
             first = found.get(key(item), {}).get("revision", revision)
             found[key(item)] = {**item, "revision": first, "defined_in": revision}

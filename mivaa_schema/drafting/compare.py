@@ -13,6 +13,7 @@ from alembic.util import PriorityDispatchResult
 
 from mivaa_schema import history
 from mivaa_schema.drafting import current
+from mivaa_schema.drafting.errors import NotDrafted
 from mivaa_schema.history import Key, SchemaObject
 
 if TYPE_CHECKING:
@@ -64,13 +65,18 @@ class Difference(MigrateOperation):
         """Qualified name of the table that it is or lies on; empty for a function."""
         return str(self.either["name"] if self.kind == "table" else self.either.get("table", ""))
 
+    @property
+    def motion(self) -> str:
+        """``come``, ``go`` or ``change``."""
+        return "change" if self.before and self.after else "come" if self.after else "go"
+
     def reverse(self) -> Difference:
         """What a downgrade does."""
         return Difference(self.after, self.before)
 
     def to_diff_tuple(self) -> tuple[str, str]:
         """What ``alembic check`` prints."""
-        verb = "change" if self.before and self.after else "add" if self.after else "drop"
+        verb = {"come": "add", "go": "drop"}.get(self.motion, self.motion)
         return verb, describe(self.either)
 
 
@@ -78,7 +84,7 @@ def describe(item: SchemaObject) -> str:
     """An object in words: ``column public.documents.title``."""
     kind, name = str(item["kind"]).replace("_", " "), item["name"]
     if kind in ("grant", "comment"):
-        return f"{item['path'].name}:{item['line']}" if "path" in item else f"{kind} {name!r}"
+        return f"{item['path']}:{item['line']}" if "line" in item else f"{kind} {name!r}"
     if kind in ("column", "storage", "option"):
         return f"{kind} {item['table']}.{name}"
     return f"{kind} {name} on {item['table']}" if item.get("table") else f"{kind} {name}"
@@ -89,12 +95,23 @@ def differences(
 ) -> dict[Key, Difference]:
     """What differs, by key; in the order of the history, then of the current definitions."""
     old = {history.key(o): o for o in before if _is_compared(o)}
-    new = {history.key(o): o for o in after}
+    new: dict[Key, SchemaObject] = {}
+    for item in after:
+        if (other := new.setdefault(history.key(item), item)) is not item:
+            raise NotDrafted(
+                item=describe(item),
+                reason=f"there are two of it: {place(other)} and {place(item)}",
+            )
     found = {}
     for key in {**old, **new}:
-        if not (key in old and key in new and _content(old[key]) == _content(new[key])):
+        if not (key in old and key in new and content(old[key]) == content(new[key])):
             found[key] = Difference(old.get(key), new.get(key))
     return found
+
+
+def place(item: SchemaObject) -> str:
+    """Where a definition stands: its file, else the object in words."""
+    return str(item["path"]) if "path" in item and "line" not in item else describe(item)
 
 
 def undrafted() -> dict[Key, Difference]:
@@ -107,7 +124,8 @@ def _is_compared(item: SchemaObject) -> bool:
     return item["kind"] not in _OF_HISTORY_ALONE and "not_null" not in item
 
 
-def _content(item: SchemaObject) -> Any:
+def content(item: SchemaObject) -> Any:
+    """What of an object has to be the same: the text of a file, or its properties."""
     if "path" in item and "line" not in item:
         return item["path"].read_bytes()
     if "file" in item:

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from itertools import groupby
 from textwrap import indent, wrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from alembic.autogenerate import render
-from alembic.autogenerate.api import AutogenContext
-from sqlalchemy.schema import Column, DefaultClause, Table
-from sqlalchemy.sql.elements import TextClause
-from sqlalchemy.types import TypeDecorator, TypeEngine
-
-from mivaa_schema import operations
-from mivaa_schema.drafting import current
+from mivaa_schema import history, operations
+from mivaa_schema.drafting import compare, current
 from mivaa_schema.drafting.compare import Difference, describe
 from mivaa_schema.drafting.errors import HeldUnderLock, LooksLikeRename, NotDrafted
-from mivaa_schema.models import Base
-from mivaa_schema.operations.sql import DIALECT
+from mivaa_schema.drafting.files import in_order, must_be_recreated, subject, users_of
+from mivaa_schema.drafting.render import Renderer, constant_name, literal
+from mivaa_schema.drafting.steps import AGAIN, CALLS, LYING, ORDER, OUTSIDE, REPLACED, Step
+from mivaa_schema.operations.entities import LISTS
 from mivaa_schema.operations.tables import default_of, is_free_change
 
 if TYPE_CHECKING:
@@ -31,47 +26,10 @@ if TYPE_CHECKING:
     from mivaa_schema.history import SchemaObject
 
 _WIDTH = 76
-"""Characters of a piece of text, which leaves room for what stands around it."""
-
-CONSTRAINTS = ("foreign_key", "check", "unique", "exclusion")
-
-_LYING = frozenset({"column", "storage", "index", "trigger", "policy", *CONSTRAINTS})
-"""Kinds of objects whose change needs a strong lock on their table."""
-
-_SAYS_NOTHING = dict.fromkeys(
-    ("nullable", "revision", "defined_in", "accepts", "room", "primary_key")
-)
-
-_SAME_FOR_ALL = re.compile(
-    r"'(?:[^']|'')*'(::[\w .\[\]()]+)?|[-+]?[\d.]+(::[\w ]+)?|true|false|null|now\(\)"
-    r"|current_(timestamp|date|time|user|role)|array\[\](::[\w \[\]]+)?",
-    re.IGNORECASE,
-)
-"""Defaults that have one value for all rows, so that adding a column rewrites nothing."""
-
-
-@dataclass
-class Step:
-    """Expressions of the upgrade, and those of the downgrade that undo them.
-
-    Attributes:
-        up: Expressions that give an operation; one that begins with ``#`` is a comment.
-        down: The same for the downgrade.
-        outside: Whether those of the upgrade stand outside of a transaction.
-    """
-
-    up: list[str] = field(default_factory=list)
-    down: list[str] = field(default_factory=list)
-    outside: bool = False
 
 
 class Draft:
     """The text of a revision.
-
-    What is quick and can run again comes first: tables, columns, defaults. What needs to stand
-    outside of a transaction comes next: indexes, constraints. Functions, triggers, policies,
-    grants, comments, and what is dropped, come last, in the transaction that ends the revision.
-    The downgrade is the mirror image.
 
     Args:
         revision: The number of the revision.
@@ -87,12 +45,10 @@ class Draft:
     def __init__(
         self,
         revision: str,
-        found: Sequence[Difference],
+        found: Iterable[Difference],
         context: MigrationContext,
         allow: frozenset[str] = frozenset(),
     ) -> None:
-        from mivaa_schema.drafting.files import plan_files
-
         self.revision = revision
         self.found = list(found)
         self.allow = allow
@@ -101,12 +57,21 @@ class Draft:
         self.copied: list[Path] = []
         self.lists: dict[str, list[str]] = {}
         """Statements of the files ``grants.sql``, ``comments.sql`` and those for the downgrade."""
-        self._rendering = AutogenContext(
-            context, opts={**context.opts, "render_item": render_item}, autogenerate=False
-        )
-        self.new = {d.table for d in found if d.kind == "table" and not d.before}
-        self.gone = {d.table for d in found if d.kind == "table" and not d.after}
-        self.steps = self._plan(plan_files(self))
+        self.renderer = Renderer(context)
+        self.new = {d.table for d in self.found if d.kind == "table" and not d.before}
+        self.gone = {d.table for d in self.found if d.kind == "table" and not d.after}
+        self.steps: list[Step] = []
+        if "replace" not in allow:
+            self._refuse_renames()
+        users = users_of(self.found)
+        known = {d.key for d in self.found}
+        self.found = in_order([*self.found, *(d for d in users if d.key not in known)])
+        changed = [d for d in self.found if d.before and d.after]
+        self.recreated = {d.key for d in (*users, *(d for d in changed if must_be_recreated(d)))}
+        for change in self.found:
+            self._plan(change)
+        self._plan_lists()
+        self.steps.sort(key=lambda step: step.place)
 
     # What the template asks for
 
@@ -143,50 +108,25 @@ class Draft:
     def imports(self) -> str:
         """The imports of what is used."""
         text = f"{self.definitions}\n{self.upgrade}\n{self.downgrade}"
-        used = {n for n in operations.__all__ if re.search(rf"(?<![\w.'\"]){n}\(", text)}
+        used = [n for n in operations.__all__ if re.search(rf"(?<![\w.'\"]){n}\(", text)]
         lines = ["import sqlalchemy as sa"] if re.search(r"(?<![\w'\"])sa\.", text) else []
-        lines += sorted(self._rendering.imports)
-        ours = "".join(f"    {name},\n" for name in sorted(used, key=_as_ruff_sorts))
+        lines += sorted(self.renderer.imports)
         if used:
+            ours = "".join(f"    {name},\n" for name in used)
             lines += ["", f"from mivaa_schema.operations import (\n{ours})"]
         return "\n".join(lines).strip()
 
     def _locked(self, expressions: list[str]) -> list[str]:
         """The expressions under the locks of the tables that they are about, in one message."""
-        tables = {d.table for d in self.found if d.kind in _LYING} - self.new | self.gone
+        tables = {d.table for d in self.found if d.kind in LYING} - self.new | self.gone
         if not tables:
             return _calls("run", expressions)
-        order = [current.name_of(t) for t in current.tables(Base.metadata)]
+        order = [current.name_of(t) for t in current.tables()]
         known = [name for name in order if name in tables]
         names = ", ".join(map(repr, [*known, *sorted(tables - set(known))]))
         return _within(f"locked({names}) as batch", _calls("batch.run", expressions))
 
     # What is planned
-
-    def _plan(self, files: list[Step]) -> list[Step]:
-        if "replace" not in self.allow:
-            self._refuse_renames()
-        tables = [d for d in self.found if d.kind == "table"]
-        lying = [d for d in self.found if d.table not in self.gone]
-        columns = [d for d in lying if d.kind == "column" and d.table not in self.new]
-        indexes = [d for d in lying if d.kind == "index"]
-        constraints = [d for kind in CONSTRAINTS for d in lying if d.kind == kind]
-        return [
-            *(self._new_table(d) for d in tables if not d.before),
-            *self._new_columns([d for d in columns if not d.before]),
-            *(self._changed_column(d) for d in columns if d.before and d.after),
-            *(self._changed_table(d) for d in tables if d.before and d.after),
-            *(self._storage(d) for d in lying if d.kind == "storage"),
-            *(self._option(d) for d in lying if d.kind == "option"),
-            *(self._filled(d) for d in columns if d.after),
-            *(self._index(d) for d in indexes if d.after),
-            *(self._constraint(d) for d in constraints if d.after),
-            *files,
-            *(self._constraint(d) for d in constraints if not d.after),
-            *(self._index(d) for d in indexes if not d.after),
-            *(self._dropped_column(d) for d in columns if not d.after),
-            *(self._dropped_table(d) for d in tables if not d.after),
-        ]
 
     def _refuse_renames(self) -> None:
         columns = [d for d in self.found if d.kind == "column" and d.table not in self.gone]
@@ -199,102 +139,177 @@ class Draft:
         if "lock" not in self.allow:
             raise HeldUnderLock(what=what, advice=advice)
 
-    def _new_table(self, change: Difference) -> Step:
-        table, name = model_of(change.table), repr(change.table)
-        columns = "".join(f"    {self._column(c)},\n" for c in table.columns)
-        keys = [str(c.name) for c in table.primary_key.columns]
+    def _plan(self, change: Difference) -> None:
+        """Add the steps of a difference."""
+        kind = change.kind
+        if kind in LISTS.values() or (kind == "column" and change.table in self.new | self.gone):
+            return  # Grants and comments are planned together, columns with their table.
+        if kind in ("table", "column"):
+            plan = getattr(self, f"_{change.motion}_{kind}")
+            plan(change)
+        elif kind in REPLACED or kind == "policy":
+            self._plan_file(change)
+        else:
+            if kind == "exclusion" and change.after and change.table not in self.new:
+                self._refuse_lock(
+                    f"add {describe(change.after)}: that scans the table",
+                    "An exclusion constraint cannot be validated later.",
+                )
+            up = [self.drop(change.before)] if change.before else []
+            down = [self.again(change.before)] if change.before else []
+            if change.after:
+                up.append(self.create(change.after))
+                down.insert(0, self.drop(change.after))
+            self._add(change.motion, kind, up, down)
+
+    def _add(self, motion: str, kind: str, up: list[str], down: list[str]) -> None:
+        outside = motion == "fill" or (motion != "go" and kind in OUTSIDE)
+        step = Step(ORDER[motion, kind], up, down, outside)
+        # What goes does so in the reverse order, so that a downgrade finds what it needs.
+        self.steps.insert(0 if motion in ("go", "leave") else len(self.steps), step)
+
+    def _plan_file(self, change: Difference) -> None:
+        """A function, trigger or policy: created, dropped, replaced, or dropped and created."""
+        kind, before, after = change.kind, change.before, change.after
+        if before and after and change.key not in self.recreated:
+            new, old = (REPLACED[kind].format(it=self.expression(o)) for o in (after, before))
+            self._add("change", kind, [new], [old])
+            return
+        if before:
+            motion = "leave" if after and kind == "function" else "go"
+            self._add(motion, kind, [self.drop(before)], [self.again(before)])
+        if after:
+            motion, up = "come", self.create(after)
+            if kind == "function" and not before and self._is_used_early(after):
+                # The transaction that creates it may be run again.
+                motion, up = "early", f"create_functions({self.expression(after)}, again=True)"
+            self._add(motion, kind, [up], [self.drop(after)])
+
+    def _is_used_early(self, item: SchemaObject) -> bool:
+        """Whether a new index or constraint calls a new function."""
+        called = f"{item['name']}("
+        return any(called in str(d.after) for d in self.found if d.after and d.kind in OUTSIDE)
+
+    def _plan_lists(self) -> None:
+        """What grants and comments say about everything of which something is said otherwise.
+
+        All of it is revoked and granted anew, so that access control lists keep their order. What
+        is created again has lost its grants and comments.
+        """
+        changed = {subject(d.either) for d in self.found if d.kind in LISTS.values()}
+        sides = []
+        for suffix, said in (("_before", history.objects), ("", current.listed)):
+            items = said(*LISTS.values())
+            touched = [o for o in items if subject(o) in changed]
+            sides.append(
+                (
+                    self._undone(touched),
+                    self._said(
+                        suffix, [o for o in items if subject(o) in changed | self.recreated]
+                    ),
+                )
+            )
+        (undo_old, say_old), (undo_new, say_new) = sides
+        self._add("revoke", "list", undo_old, say_old)
+        self._add("grant", "list", say_new, undo_new)
+
+    def _undone(self, items: list[SchemaObject]) -> list[str]:
+        kept = {d.key for d in self.found}
+        for item in items:
+            if history.key(item) in kept and not item["name"].startswith(("grant ", "comment ")):
+                shown = f"{item['name'][:50]!r}"
+                raise NotDrafted(item=describe(item), reason=f"what {shown} does has no reverse")
+        return [
+            f"unlisted({name!r}, {literal(item['name'])})"
+            for name, kind in LISTS.items()
+            for item in reversed(items)
+            if item["kind"] == kind and item["name"].startswith(("grant ", "comment "))
+        ]
+
+    def _said(self, suffix: str, items: list[SchemaObject]) -> list[str]:
+        found = []
+        for name, kind in LISTS.items():
+            if statements := [item["name"] for item in items if item["kind"] == kind]:
+                file = name.replace(".sql", f"{suffix}.sql")
+                self.lists[file] = statements
+                found.append(f"listed({name!r}, *{self.sql()}.statements({file!r}))")
+        return found
+
+    # Tables and columns
+
+    def _come_table(self, change: Difference) -> None:
+        table, name = current.table_of(change.table), repr(change.table)
+        columns = "".join(f"    {self.renderer.column(c)},\n" for c in table.columns)
+        keys = (change.after or {}).get("primary_key", [])
         given = f"    keys={keys!r},\n" if keys else ""
         self.losses.append(f"the rows of {change.table}")
-        return Step(
-            [
-                f"adopt_table(\n    {name},\n{columns}    comment={text(table.comment)},\n{given})",
-                f"close_table({name})",
-            ],
-            [
-                f"reopen_table({name})",
-                f"release_table({name}, *{self.sql()}.columns({name}))",
-            ],
-        )
+        comment = literal(table.comment)
+        up = [
+            f"adopt_table(\n    {name},\n{columns}    comment={comment},\n{given})",
+            f"close_table({name})",
+        ]
+        down = [f"reopen_table({name})", f"release_table({name}, *{self.sql()}.columns({name}))"]
+        self._add("come", "table", up, down)
 
-    def _dropped_table(self, change: Difference) -> Step:
+    def _go_table(self, change: Difference) -> None:
         name, before = repr(change.table), change.before or {}
-        lying = [d for d in self.found if d.table == change.table]
-        columns = "".join(f"    {self.older(d)},\n" for d in lying if d.kind == "column")
-        comment, keys = text(before["comment"]), before.get("primary_key", [])
-        again = [
-            f"adopt_table(\n    {name},\n{columns}    comment={comment},\n    keys={keys!r},\n)"
-        ]
-        again += [f"restore_index({self.older(d)})" for d in lying if d.kind == "index"]
-        again += [
-            f"restore_constraint({self.older(d)})"
-            for kind in ("unique", "check", "foreign_key", "exclusion")
-            for d in lying
-            if d.kind == kind
-        ]
-        return Step(["# Its rows are lost.", f"release_table({name})"], again)
+        lying = [d for d in self.found if d.table == change.table and d.kind == "column"]
+        columns = "".join(f"    {self.expression(d.before or {})},\n" for d in lying)
+        comment, keys = literal(before["comment"]), before.get("primary_key", [])
+        again = f"adopt_table(\n    {name},\n{columns}    comment={comment},\n    keys={keys!r},\n)"
+        self._add("go", "table", ["# Its rows are lost.", f"release_table({name})"], [again])
 
-    def _new_columns(self, changes: list[Difference]) -> Iterable[Step]:
-        simple: dict[str, list[Difference]] = {}
-        for change in changes:
-            item, shown = change.either, _shown(change)
-            self.losses.append(f"the values of {shown}")
-            if item.get("generated"):
-                self._refuse_lock(
-                    f"add {shown}, whose value is generated for every row: that rewrites the table",
-                    "Add a plain column instead, and fill it in batches.",
-                )
-                yield self._added(change.table, [change], "# Rewrites the table under a lock.")
-            elif is_volatile(item):
-                yield self._added_empty(change)
-            elif not item["nullable"] and default_of(item) is None:
-                raise NotDrafted(
-                    item=describe(item),
-                    reason="it is NOT NULL without a default, so rows that are there have nothing"
-                    " to put in it. Give it a server_default; or let it be nullable, fill it, and"
-                    " make it NOT NULL in a later revision",
-                )
-            else:
-                simple.setdefault(change.table, []).append(change)
-        for table, those in simple.items():
-            yield self._added(table, those)
-
-    def _added(self, table: str, changes: list[Difference], *comments: str) -> Step:
-        rendered = "".join(f"    {self._column(column_of(d))},\n" for d in changes)
-        names = [d.either["name"] for d in changes]
-        return Step(
-            [*comments, f"adopt_columns(\n    {table!r},\n{rendered})"],
-            [f"release_columns({', '.join(map(repr, [table, *names]))})"],
+    def _change_table(self, change: Difference) -> None:
+        before, after = change.before or {}, change.after or {}
+        if before.get("primary_key") != after.get("primary_key"):
+            raise NotDrafted(item=describe(after), reason="its primary key would be another")
+        up, down = (
+            f"comment_on_table({change.table!r}, {literal(o['comment'])}, keys={keys!r})"
+            for o, keys in ((o, o.get("primary_key", [])) for o in (after, before))
         )
+        self._add("change", "table", [up], [down])
 
-    def _added_empty(self, change: Difference) -> Step:
+    def _come_column(self, change: Difference) -> None:
+        item, shown = change.after or {}, _shown(change)
+        self.losses.append(f"the values of {shown}")
+        kind, comments = "column", []
+        if item.get("generated"):
+            kind, comments = "generated", ["# Rewrites the table under a lock."]
+            self._refuse_lock(
+                f"add {shown}, whose value is generated for every row: that rewrites the table",
+                "Add a plain column instead, and fill it in batches.",
+            )
+        elif is_volatile(item):
+            self._come_volatile(change)
+            return
+        elif not item["nullable"] and default_of(item) is None:
+            raise NotDrafted(
+                item=describe(item),
+                reason="it is NOT NULL without a default, so rows that are there have nothing"
+                " to put in it. Give it a server_default; or let it be nullable, fill it, and"
+                " make it NOT NULL in a later revision",
+            )
+        up = f"adopt_columns({change.table!r}, {self._column(change)})"
+        self._add("come", kind, [*comments, up], [self.drop(item)])
+
+    def _come_volatile(self, change: Difference) -> None:
         """A column whose default differs from row to row: it is added without it, then filled."""
-        column = column_of(change)
-        bare = column._copy()
+        item, new = change.after or {}, self._constant_column(change)
+        bare = current.column_of(change.either)._copy()
         bare.server_default, bare.nullable = None, True
-        new = self._constant(change, f"column({change.table!r}, {self._column(column)})")
-        empty = f"{new}_EMPTY"
-        self.constants[empty] = f"column({change.table!r}, {self._column(bare)})"
-        return Step(
-            [
-                "# The default differs from row to row; rows that are there are filled in batches.",
-                f"adopt_columns({change.table!r}, {empty})",
-                f"change_column({empty}, {new})",
-            ],
-            [f"release_columns({change.table!r}, {change.either['name']!r})"],
+        empty = self._constant(
+            f"{new}_EMPTY", f"column({change.table!r}, {self.renderer.column(bare)})"
         )
+        up = [
+            "# The default differs from row to row; rows that are there are filled in batches.",
+            f"adopt_columns({change.table!r}, {empty})",
+            f"change_column({empty}, {new})",
+        ]
+        self._add("come", "column", up, [self.drop(item)])
+        not_null = [] if item["nullable"] else [f"set_not_null({new})"]
+        self._add("fill", "column", [f"fill_column({new})", *not_null], [])
 
-    def _filled(self, change: Difference) -> Step:
-        """What of a column has to look at rows: outside of the transaction."""
-        before, after = change.before, change.either
-        if before is None and is_volatile(after) and not after.get("generated"):
-            name = constant_name(change)
-            not_null = [] if after["nullable"] else [f"set_not_null({name})"]
-            return Step([f"fill_column({name})", *not_null], outside=True)
-        if before is not None and before["nullable"] and not after["nullable"]:
-            return Step([f"set_not_null({self._constant_column(change)})"], outside=True)
-        return Step()
-
-    def _changed_column(self, change: Difference) -> Step:
+    def _change_column(self, change: Difference) -> None:
         before, after = change.before or {}, change.after or {}
         ways = [(side.get("generated"), side["definition"]) for side in (before, after)]
         if ways[0] != ways[1] and (ways[0][0] or ways[1][0]):
@@ -303,20 +318,21 @@ class Draft:
                 reason="whether and how a value is generated cannot be changed in place; add"
                 " another column",
             )
-        old, new = self.older(change), self._constant_column(change)
-        if before["nullable"] and {**before, **_SAYS_NOTHING} == {**after, **_SAYS_NOTHING}:
-            # It only no longer takes nulls: see _filled.
-            return Step(down=[f"change_column({new}, {old})"])
-        rewrite = before["type"] != after["type"] and self._rewrites(change)
-        told = ", rewrite=True" if rewrite else ""
-        step = Step([f"change_column({old}, {new}{told})"])
-        if rewrite:
-            step.up.insert(0, "# Rewrites the table under a lock.")
-        told = ", rewrite=True" if before["type"] != after["type"] else ""
-        step.down.append(f"change_column({new}, {old}{told})")
+        old, new = self.expression(before), self._constant_column(change)
+        comments, told, told_back = [], "", ""
+        if before["type"] != after["type"]:
+            told_back = ", rewrite=True"
+            if self._rewrites(change):
+                comments, told = ["# Rewrites the table under a lock."], ", rewrite=True"
+        up = [*comments, f"change_column({old}, {new}{told})"]
+        down = [f"change_column({new}, {old}{told_back})"]
         if after["nullable"] and not before["nullable"]:
-            step.down.append(f"set_not_null({old})")
-        return step
+            down.append(f"set_not_null({old})")
+        if before["nullable"] and not after["nullable"]:
+            self._add("fill", "column", [f"set_not_null({new})"], [])
+            if compare.content({**before, "nullable": False}) == compare.content(after):
+                up = []
+        self._add("change", "column", up, down)
 
     def _rewrites(self, change: Difference) -> bool:
         """Whether a change of type rewrites the table; refused unless that is allowed."""
@@ -338,74 +354,13 @@ class Draft:
         )
         return True
 
-    def _dropped_column(self, change: Difference) -> Step:
-        table, name = repr(change.table), repr(change.either["name"])
-        return Step(
-            ["# Its values are lost.", f"drop_columns({table}, {name})"],
-            [f"adopt_columns({table}, {self.older(change)})"],
-        )
+    def _go_column(self, change: Difference) -> None:
+        item = change.before or {}
+        drop = f"drop_columns({change.table!r}, {item['name']!r})"
+        kind = "generated" if item.get("generated") else "column"
+        self._add("go", kind, ["# Its values are lost.", drop], [self.again(item)])
 
-    def _changed_table(self, change: Difference) -> Step:
-        before, after = change.before or {}, change.after or {}
-        if before.get("primary_key") != after.get("primary_key"):
-            raise NotDrafted(item=describe(after), reason="its primary key would be another")
-        up, down = (
-            f"comment_on_table({change.table!r}, {text(side['comment'])})"
-            for side in (after, before)
-        )
-        return Step([up], [down])
-
-    def _storage(self, change: Difference) -> Step:
-        where = f"{change.table!r}, {change.either['name']!r}"
-        up, down = (
-            f"set_column_storage({where}, {side['storage']!r})"
-            if side
-            else f"restore_column_storage({where})"
-            for side in (change.after, change.before)
-        )
-        return Step([up], [down])
-
-    def _option(self, change: Difference) -> Step:
-        table, name = change.table, change.either["name"]
-        reset = f"reset_table_options({table!r}, [{name!r}])"
-        up, down = (
-            [f"set_table_options({table!r}, {{{name!r}: {side['value']!r}}})"] if side else []
-            for side in (change.after, change.before)
-        )
-        return Step(
-            [*([reset] if change.before else []), *up], [*([reset] if change.after else []), *down]
-        )
-
-    def _index(self, change: Difference) -> Step:
-        step = Step(outside=bool(change.after))
-        if change.before:
-            step.up.append(f"release_index({self.older(change)})")
-            step.down.append(f"restore_index({self.older(change)})")
-        if change.after:
-            name = self._constant(change, index_text(change.after))
-            step.up.append(f"adopt_index({name})")
-            step.down.insert(0, f"release_index({name})")
-        return step
-
-    def _constraint(self, change: Difference) -> Step:
-        step = Step(outside=bool(change.after))
-        if change.before:
-            step.up.append(f"release_constraint({self.older(change)})")
-            step.down.append(f"restore_constraint({self.older(change)})")
-        if change.after:
-            if change.kind == "exclusion" and change.table not in self.new:
-                self._refuse_lock(
-                    f"add {describe(change.after)}: that scans the table",
-                    "An exclusion constraint cannot be validated later.",
-                )
-            name = self._constant(change, constraint_text(change.after))
-            step.up.append(f"adopt_constraint({name})")
-            if change.kind in ("foreign_key", "check"):
-                step.up.append(f"validate({name})")
-            step.down.insert(0, f"release_constraint({name})")
-        return step
-
-    # Names and texts
+    # Names
 
     def sql(self, revision: str | None = None) -> str:
         """The constant that holds the files of this revision, or of an older one."""
@@ -414,58 +369,56 @@ class Draft:
         self.constants.setdefault(name, f"FrozenSQL(__file__{older})")
         return name
 
-    def older(self, change: Difference) -> str:
-        """The object of an older manifest, as an expression."""
-        item = change.before or {}
-        place = f", {item['table']!r}" if item.get("table") else ""
-        sql = self.sql(item["defined_in"])
-        return f"{sql}.object({item['kind']!r}, {item['name']!r}{place})"
+    def create(self, item: SchemaObject) -> str:
+        """The expression that creates an object in an upgrade."""
+        return self._call(CALLS[item["kind"]][0], item)
 
-    def _constant(self, change: Difference, value: str) -> str:
-        name = constant_name(change)
-        self.constants[name] = value
+    def drop(self, item: SchemaObject) -> str:
+        """The expression that drops an object."""
+        return self._call(CALLS[item["kind"]][1], item)
+
+    def again(self, item: SchemaObject) -> str:
+        """The expression that creates an object again in a downgrade."""
+        return self._call(AGAIN.get(item["kind"], CALLS[item["kind"]][0]), item)
+
+    def _call(self, template: str, item: SchemaObject) -> str:
+        given = {name: repr(value) for name, value in item.items()}
+        it = self.expression(item) if "{it}" in template else ""
+        return template.format(**{**given, "it": it})
+
+    def expression(self, item: SchemaObject) -> str:
+        """An object: a file, the constant of a new object, or the object of an older manifest."""
+        older = item.get("defined_in")
+        kind, name = item["kind"], item["name"]
+        if "file" in item:
+            if older is None:
+                self.copied.append(item["path"])
+            stem = item["file"].rpartition("/")[2].removesuffix(".sql")
+            return f"{self.sql(older)}.{kind}({stem!r})"
+        if older is None:
+            return self._constant(constant_name(item), self.renderer.item(item))
+        place = f", {item['table']!r}" if item.get("table") else ""
+        return f"{self.sql(older)}.object({kind!r}, {name!r}{place})"
+
+    def _constant(self, name: str, value: str) -> str:
+        while self.constants.setdefault(name, value) != value:
+            name += "_"
         return name
 
+    def _column(self, change: Difference) -> str:
+        return self.renderer.column(current.column_of(change.either))
+
     def _constant_column(self, change: Difference) -> str:
-        value = f"column({change.table!r}, {self._column(column_of(change))})"
-        return self._constant(change, value)
-
-    def _column(self, column: Column[Any]) -> str:
-        rendered = render._render_column(column, self._rendering)
-        return str(rendered)
+        value = f"column({change.table!r}, {self._column(change)})"
+        return self._constant(constant_name(change.either), value)
 
 
-def render_item(kind: str, item: Any, context: AutogenContext) -> str | bool:
-    """How types and defaults stand in a revision where Alembic would write something else.
-
-    Alembic strips quotes at the ends of a default, and writes types of others by their module.
-    """
-    if kind == "server_default" and isinstance(item, DefaultClause):
-        if isinstance(item.arg, str):
-            return repr(item.arg)
-        if isinstance(item.arg, TextClause):
-            return f"sa.text({item.arg.text!r})"
-        return f"sa.text({_escaped(item.arg)!r})"
-    if kind == "type" and isinstance(item, TypeEngine):
-        # SQLAlchemy's own decorated types, such as Interval, are rendered by Alembic.
-        bare = item
-        if isinstance(item, TypeDecorator) and not type(item).__module__.startswith("sqlalchemy."):
-            bare = item.load_dialect_impl(DIALECT)
-        if type(bare).__module__.startswith("pgvector."):
-            name = type(bare).__name__
-            context.imports.add(f"from pgvector.sqlalchemy import {name}")
-            return f"{name}({getattr(bare, 'dim', None) or getattr(bare, 'length', None) or ''})"
-        if type(bare).__name__.startswith("_"):
-            # A driver's own variant of a type.
-            bare = bare.as_generic()
-        if bare is not item:
-            return str(render._repr_type(bare, context))
-    return False
-
-
-def _escaped(expression: Any) -> str:
-    text = expression.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True})
-    return str(text).replace(":", r"\:")
+_SAME_FOR_ALL = re.compile(
+    r"'(?:[^']|'')*'(::[\w .\[\]()]+)?|[-+]?[\d.]+(::[\w ]+)?|true|false|null|now\(\)"
+    r"|current_(timestamp|date|time|user|role)|array\[\](::[\w \[\]]+)?",
+    re.IGNORECASE,
+)
+"""Defaults that have one value for all rows, so that adding a column rewrites nothing."""
 
 
 def is_volatile(item: SchemaObject) -> bool:
@@ -474,76 +427,14 @@ def is_volatile(item: SchemaObject) -> bool:
     return default is not None and not _SAME_FOR_ALL.fullmatch(default.removeprefix("default "))
 
 
-def model_of(table: str) -> Table:
-    """The table of a qualified name, as the models have it."""
-    return next(t for t in current.tables(Base.metadata) if current.name_of(t) == table)
-
-
-def column_of(change: Difference) -> Column[Any]:
-    """The column of a difference, as the models have it."""
-    wanted = change.either["name"]
-    return next(c for c in model_of(change.table).columns if str(c.name) == wanted)
-
-
-def index_text(item: SchemaObject) -> str:
-    """An index as a revision writes it."""
-    unique = ", unique=True" if item["unique"] else ""
-    name = item["name"].partition(".")[2]
-    return f"index({name!r}, {item['table']!r}, {text(item['definition'])}{unique})"
-
-
-def constraint_text(item: SchemaObject) -> str:
-    """A constraint as a revision writes it."""
-    place = f"{item['name']!r}, {item['table']!r}"
-    options = "".join(
-        f", {name}={item[name]!r}"
-        for name in ("match", "on_delete", "on_update", "deferrable", "initially")
-        if item.get(name) is not None
-    )
-    if item["kind"] == "foreign_key":
-        there = f"{item['references']!r}, {item['referenced_columns']!r}"
-        return f"foreign_key({place}, {item['columns']!r}, {there}{options})"
-    if item["kind"] == "unique":
-        keys = f", keys={item['columns']!r}"
-        return f"unique({place}, {text(item['index']['definition'])}{keys}{options})"
-    if item["kind"] == "check":
-        return f"check({place}, {text(item['condition'])})"
-    return f"exclusion({place}, {text(item['definition'])})"
-
-
-def constant_name(change: Difference) -> str:
-    """The name of the constant that holds an object."""
-    name = change.either["name"]
-    if change.kind == "column":
-        name = f"{change.table.partition('.')[2]}_{name}"
-    return re.sub(r"\W+", "_", name.removeprefix("public.")).upper().strip("_") or "OBJECT"
-
-
-def text(value: str | None) -> str:
-    """A Python string; a long one in several pieces, none wider than a line."""
-    value = value or ""
-    if len(value) <= _WIDTH and "\n" not in value:
-        return repr(value)
-    lines = value.splitlines(keepends=True)
-    pieces = [line[n : n + _WIDTH] for line in lines for n in range(0, len(line), _WIDTH)]
-    return "(\n" + "".join(f"    {piece!r}\n" for piece in pieces) + ")"
-
-
 def _shown(change: Difference) -> str:
     return f"{change.table}.{change.either['name']}"
 
 
 def _calls(function: str, expressions: Iterable[str]) -> list[str]:
-    lines = []
-    for expression in expressions:
-        lines.append(expression if expression.startswith("#") else f"{function}({expression})")
+    lines = [e if e.startswith("#") else f"{function}({e})" for e in expressions]
     return lines or ["pass"]
 
 
 def _within(context: str, lines: Iterable[str]) -> list[str]:
     return [f"with {context}:", *(indent(line, "    ") for line in lines)]
-
-
-def _as_ruff_sorts(name: str) -> tuple[int, str]:
-    """Classes first, then functions."""
-    return (0 if name[0].isupper() else 1, name)

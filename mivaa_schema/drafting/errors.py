@@ -15,8 +15,8 @@ class NotDrafted(MivaaError):
 
 
 class SqlFileRefused(MivaaError):
-    """The file {path} cannot be used: {detail}
-    Correct the file, then run the same command again. Nothing was written.
+    """What {path} says cannot be used: {detail}
+    Correct it, then run the same command again. Nothing was written.
     """
 
 

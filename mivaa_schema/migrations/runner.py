@@ -55,6 +55,12 @@ class MergeRefused(MivaaError):
     """
 
 
+class BadTarget(MivaaError):
+    """The target `{target}` names no revision; expected was a number such as 0006, `head`, `base`,
+    or a number of steps such as +1 or -1. Nothing was changed.
+    """
+
+
 class NotAtHead(MivaaError):
     """Target database is not up to date: it has {found}, and the last revision is `{head}`. What is
     not applied cannot be compared. Run `alembic upgrade head` first; or, if the last file is a
@@ -93,6 +99,16 @@ def check_history(script: ScriptDirectory, name: str) -> None:
     migrations.refuse_branches(script)
     if name == _MERGE:
         raise MergeRefused
+    for target in targets():
+        # Alembic takes `nonsense@base` for `base`, and nothing here has a label.
+        if "@" in target or not target.strip():
+            raise BadTarget(target=target)
+
+
+def targets() -> tuple[str, ...]:
+    """The revisions that the command names."""
+    given = context.get_context().opts.get("destination_rev")
+    return (given,) if isinstance(given, str) else tuple(map(str, given or ()))
 
 
 def needs_no_database(name: str) -> bool:
@@ -158,6 +174,9 @@ def _change(connection: Connection, settings: Settings, name: str, script: Scrip
         if name not in ("upgrade", "downgrade"):
             migrations.refuse_interrupted(interrupted)
         if interrupted is not None:
+            if name == "downgrade" and interrupted.revision in targets():
+                # It would be recorded, and nothing of it would be downgraded.
+                migrations.refuse_interrupted(interrupted)
             _log.info("Revision %s is interrupted; this run begins with it", interrupted.revision)
             migrations.set_recorded_revision(connection, interrupted, before=name == "upgrade")
         connection.commit()

@@ -124,8 +124,8 @@ def _kind(target: SchemaObject) -> str:
     return "unique index" if target["unique"] else "index"
 
 
-def _check_and_record(target: SchemaObject) -> str:
-    """Compare an index of the name with the definition that is wanted.
+def _check_and_record(target: SchemaObject, condition: str = "true") -> str:
+    """Compare an index of the name with the definition that is wanted, where a condition holds.
 
     PostgreSQL prints a definition in its own words, so the wanted one is built on an empty
     temporary copy of the table, and the two are compared in the same words.
@@ -155,7 +155,9 @@ end if;
 drop table mivaa_probe;"""
     found = f"to_regclass({literal(name)})"
     return block(
-        when("v_found is null", record("index", target["name"]), compare),
+        when(condition, when("v_found is null", record("index", target["name"]), compare))
+        if condition != "true"
+        else when("v_found is null", record("index", target["name"]), compare),
         declare=f"v_found constant regclass := {found};\nv_is text;\nv_wanted text;",
     )
 
@@ -234,8 +236,8 @@ def exclusion(name: str, table: str, definition: str) -> SchemaObject:
 def adopt_constraint(target: SchemaObject) -> Operation:
     """Add a constraint that holds for new rows at once; :func:`validate` looks at the old ones.
 
-    - A foreign key is added NOT VALID, unless one over the same columns to the same table is
-      there: that is the platform's decision, even where its ON DELETE is another.
+    - A foreign key is added NOT VALID, unless the platform has one over the same columns to the
+      same table: that is its decision, even where its ON DELETE is another.
     - A check is added NOT VALID where every row meets it; elsewhere it is left off with a warning,
       since it would refuse every later update of a row that does not meet it.
     - A unique constraint gets its index first, built concurrently; only inside of
@@ -254,24 +256,54 @@ def adopt_constraint(target: SchemaObject) -> Operation:
     if kind == "unique":
         # Once the constraint is there, its index is no longer an object of its own.
         index_name = target["index"]["name"]
-        built = _build(target["index"], block(when(is_missing, record("index", index_name))))
+        # An index of the name that is there is compared, as long as the constraint is not.
+        built = _build(target["index"], _check_and_record(target["index"], is_missing))
         finish = block(when(is_missing, f"{add}\n{forget('index', index_name)}"))
         return Operation((*built.statements, finish), (target,), heals=built.heals)
-    body = when(is_missing, add)
+    body = when(is_missing, add, _refuse_other(target))
     if kind == "foreign_key":
         same = (
             "exists (select from pg_catalog.pg_constraint c where c.contype = 'f'"
             f" and c.conrelid = {regclass(table)}"
             f" and c.confrelid = {regclass(target['references'])}"
-            f" and {columns_of_key('c.conkey', 'c.conrelid')} = {text_array(target['columns'])})"
+            f" and {columns_of_key('c.conkey', 'c.conrelid')} = {text_array(target['columns'])}"
+            " and not exists (select from mivaa.ledger where kind = 'constraint'"
+            f" and object_name = {literal(table + '.')} || c.conname))"
         )
-        body = when(f"not {same}\n  and {is_missing}", add)
+        body = when(f"not {same}\n  and {is_missing}", add, _refuse_other(target))
     elif kind == "check":
         fails = f"exists (select {_fails(target)})"
-        body = when(is_missing, when(fails, _warn(target, "is left off"), add))
+        left_off = _refuse_or_warn(target, "is left off")
+        body = when(is_missing, when(fails, left_off, add), _refuse_other(target))
         if column := target.get("not_null"):
             body = when(is_nullable(table, column), body)
     return Operation((block(body),), (target,))
+
+
+def _is_created(target: SchemaObject) -> str:
+    """A condition: the chain created the table; what holds there is for the revisions to say."""
+    return recorded("table", target["table"])
+
+
+def _refuse_other(target: SchemaObject) -> str:
+    """Refuse a constraint of the same name that somebody else has put on a table of ours."""
+    is_other = (
+        f"{_is_created(target)}\n  and {has_constraint(target['table'], target['name'])}"
+        f"\n  and not {recorded('constraint', object_name(target))}"
+    )
+    message = literal(f"constraint {target['name']} of {target['table']} was there before")
+    refuse = (
+        f"raise exception '%', {message}\n"
+        "  using errcode = 'duplicate_object',\n"
+        "        hint = 'Rename or drop it, then start again.';"
+    )
+    return when(is_other, refuse)
+
+
+def _refuse_or_warn(target: SchemaObject, outcome: str, detail: str = "") -> str:
+    """On a table of ours, rows that do not meet a constraint stop the revision; else a warning."""
+    warn = _warn(target, outcome, detail)
+    return when(_is_created(target), warn.replace("raise warning", "raise exception", 1), warn)
 
 
 def _add(target: SchemaObject, valid: str = "") -> str:
@@ -338,7 +370,7 @@ perform set_config('lock_timeout', '{milliseconds(timeouts().lock)}', true);
 perform {lock(table)};
 {alter} drop constraint {quote(name)};
 {forget("constraint", object_name(target))}"""
-    warn = _warn(target, outcome, "detail = sqlerrm, ")
+    warn = _refuse_or_warn(target, outcome, "detail = sqlerrm, ") + "\n"
     attempt = f"""\
 begin
   {alter} validate constraint {quote(name)};
@@ -354,7 +386,12 @@ def release_constraint(target: SchemaObject) -> Operation:
     """Drop a constraint that the chain added."""
     table, name = qualified(target["table"]), quote(target["name"])
     drop = f"alter table {table} drop constraint if exists {name};"
-    return Operation((block(undo("constraint", object_name(target), drop)),), drops=(target,))
+    body = undo("constraint", object_name(target), drop)
+    if target["kind"] == "unique":
+        # A build that was interrupted has left the index alone.
+        built = target["index"]["name"]
+        body += "\n" + undo("index", built, f"drop index if exists {qualified(built)};")
+    return Operation((block(body),), drops=(target,))
 
 
 def restore_constraint(target: SchemaObject) -> Operation:

@@ -15,7 +15,7 @@ from alembic_utils.pg_trigger import PGTrigger
 
 from mivaa_schema import history
 from mivaa_schema.operations.batch import Operation, SchemaObject
-from mivaa_schema.operations.sql import EVERY_API_GRANTEE, QUOTED, literal
+from mivaa_schema.operations.sql import EVERY_API_GRANTEE, QUOTED, literal, qualified, quote
 
 Entity = PGFunction | PGPolicy | PGTrigger
 
@@ -28,6 +28,10 @@ KINDS: dict[str, type[Entity]] = {
 
 LISTS = {"grants.sql": "grant", "comments.sql": "comment"}
 """Files that hold many short statements, each ended by a semicolon, and the kind of each."""
+
+
+_QUOTED = re.compile(r"\$(\w*)\$.*?\$\1\$|'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
+"""What stands between quotes or in a comment."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,12 @@ class SqlFile:
         Raises:
             ValueError: If the file does not begin with ``create`` or cannot be understood.
         """
-        if not self.text.startswith("create "):
-            message = f"{self.path}: expected a file that begins with 'create'"
+        if not self.text.startswith(f"create {self.kind} "):
+            message = f"expected a file that begins with 'create {self.kind} '"
             raise ValueError(f"{message}, found {self.text[:30]!r}")
+        if ";" in _QUOTED.sub("", self.statement):
+            message = "expected one statement, found a semicolon before its end"
+            raise ValueError(message)
         return KINDS[self.path.parent.name].from_sql(self.text)
 
     @property
@@ -68,42 +75,53 @@ class SqlFile:
         """What a grant or comment calls it: ``mivaa.f(name text)``, or the name on its table."""
         if isinstance(self.entity, PGFunction):
             return f"{self.qualified_name}({', '.join(self.arguments)})"
-        return str(self.entity.signature)
+        return self.qualified_name
 
     @property
     def qualified_name(self) -> str:
         """Schema and name of a function; the bare name of a trigger or policy."""
-        name = str(self.entity.signature).partition("(")[0].strip()
-        return f"{self.entity.schema}.{name}" if isinstance(self.entity, PGFunction) else name
+        signature = str(self.entity.signature)
+        if not isinstance(self.entity, PGFunction):
+            return quote(signature.strip('"'))
+        name = signature.partition("(")[0].strip().strip('"')
+        return f"{self.entity.schema}.{quote(name)}"
 
     @property
     def table(self) -> str:
         """Qualified name of the table of a trigger or policy; empty for a function."""
-        return "" if isinstance(self.entity, PGFunction) else str(self.entity.on_entity)
+        if isinstance(self.entity, PGFunction):
+            return ""
+        return qualified(str(self.entity.on_entity).replace('"', ""))
 
     @property
     def arguments(self) -> list[str]:
         """The arguments of a function without their defaults, as DROP, GRANT and COMMENT take them.
 
-        Alembic-utils splits at each comma; one can stand in a default.
+        Alembic-utils splits at each comma, and loses quotes.
         """
-        inside = str(self.entity.signature).partition("(")[2].rpartition(")")[0]
-        return [_without_default(argument) for argument in split_at_commas(inside)]
+        given = split_at_commas(self.statement.partition("(")[2])
+        return [_without_default(argument) for argument in given]
 
     @property
     def object(self) -> SchemaObject:
         """The object as a manifest holds it."""
-        table = {"table": self.table} if self.table else {}
-        file = f"{self.path.parent.name}/{self.path.name}"
-        return {"kind": self.kind, "name": self.qualified_name, **table, "file": file}
+        found: SchemaObject = {"kind": self.kind, "name": self.qualified_name.replace('"', "")}
+        if self.table:
+            found["table"] = self.table.replace('"', "")
+        return {**found, "file": f"{self.path.parent.name}/{self.path.name}"}
 
 
 def split_at_commas(text: str) -> list[str]:
-    """Split a list of SQL at its commas, but for those in parentheses, brackets and quotes."""
+    """Split a list of SQL at its commas, but for those in parentheses, brackets and quotes.
+
+    A parenthesis that closes more than was opened ends the list.
+    """
     parts, depth = [""], 0
     for found in _PIECES.finditer(text):
         piece = found[0]
         depth += (piece in "([") - (piece in ")]")
+        if depth < 0:
+            break
         if piece == "," and depth == 0:
             parts.append("")
         else:
@@ -188,7 +206,8 @@ def uncommenting(comment: str) -> str:
 
 def comment_target(comment: str) -> str:
     """What stands before the text of a comment: ``comment on function mivaa.user_id()``."""
-    return " ".join(comment.partition("'")[0].split()).removesuffix(" is")
+    match = re.match(r"""((?:[^'"]|"[^"]*")+?)\s+is\s""", comment)
+    return " ".join(match[1].split()) if match else comment
 
 
 class FrozenSQL:

@@ -214,6 +214,20 @@ def drop_columns(table: str, *columns: str) -> Operation:
     return Operation((block("\n".join(body)),), drops=objects("column", table, columns))
 
 
+def restore_column(target: SchemaObject) -> Operation:
+    """Add again what :func:`drop_columns` dropped, without its values.
+
+    One that was NOT NULL without a default is so again only where the table is empty.
+    """
+    table, name = qualified(target["table"]), quote(target["name"])
+    add = _add(target)
+    if not target["nullable"] and default_of(target) is None and not target.get("generated"):
+        not_null = f"alter table {table} alter column {name} set not null;"
+        missing = "not " + has_column(target["table"], target["name"])
+        add = when(missing, f"{add}\n{when(f'not exists (select from {table})', not_null)}")
+    return Operation((block(add),), (target,))
+
+
 def change_column(
     before: SchemaObject, after: Column[Any] | SchemaObject, *, rewrite: bool = False
 ) -> Operation:
@@ -301,7 +315,7 @@ loop
   begin
     with batch as (
       select {batch_columns} from {qualified(table)} t
-      where t.id > v_last order by t.id limit {BATCH}
+      where t.id >= v_last order by t.id limit {BATCH}
     ), filled as (
       {update}
     )
@@ -317,7 +331,8 @@ loop
   if v_tries > 0 then
     perform pg_sleep(0.05 + random() / 10);
   else
-    exit when v_next is null;
+    -- A batch begins with the last row of the one before it.
+    exit when v_next is null or v_next = v_last;
     v_last := v_next;
   end if;
 end loop;"""
@@ -370,12 +385,12 @@ end;"""
     )
 
 
-def comment_on_table(name: str, comment: str) -> Operation:
-    """Say what a table holds."""
-    return Operation(
-        (f"comment on table {qualified(name)} is {literal(comment)}",),
-        ({"kind": "table", "name": name, "comment": comment},),
-    )
+def comment_on_table(name: str, comment: str, keys: Sequence[str] = ()) -> Operation:
+    """Say what a table holds; ``keys`` are the columns of its primary key."""
+    table: SchemaObject = {"kind": "table", "name": name, "comment": comment}
+    if keys:
+        table["primary_key"] = list(keys)
+    return Operation((f"comment on table {qualified(name)} is {literal(comment)}",), (table,))
 
 
 def _described(table: str, columns: Iterable[Column[Any] | SchemaObject]) -> list[SchemaObject]:

@@ -1,6 +1,6 @@
 """The cases, by what is edited."""
 
-from development.cases import columns, indexes, platforms, sql, tables
+from development.cases import columns, indexes, meetings, platforms, sql, tables
 from development.path import Case
 
 CASES: list[Case] = [
@@ -8,6 +8,7 @@ CASES: list[Case] = [
     *indexes.CASES,
     *tables.CASES,
     *sql.CASES,
+    *meetings.CASES,
     *platforms.CASES,
 ]
 
@@ -34,6 +35,10 @@ FAST = {
     "a new trigger with a condition with a percent sign, a colon and a quote",
     "a trigger whose comment is left behind is not dropped",
     "a policy is changed",
+    "tables that point at each other are dropped with what is on them",
+    "a check that calls a new function",
+    "a function that a policy calls returns something else",
+    "a column whose name is a reserved word, in every place",
     "a privilege on a table is granted",
     "the storage of a column is set",
     "a file is refused by its name: a function with an error of syntax",

@@ -8,7 +8,7 @@ from development.cases.common import (
     definition_of_index,
     inserted,
 )
-from development.edits import after_class, argument, column, in_model
+from development.edits import after_class, argument, column, in_model, path_of
 from development.path import DRAFTS, EITHER, REFUSED, Case, Check, together
 
 CONCURRENTLY = (r"create\s+index\s+concurrently",)
@@ -398,7 +398,7 @@ def new_constraint(
         f"{label} on {'an old' if old else 'a new'} table",
         edits if old else (*NEW, *edits),
         expect,
-        says=(name if "without" not in label else table,) if expect == EITHER else (),
+        says=(name if "without" not in label else path_of(table),) if expect == EITHER else (),
         checks=(definition_of_constraint(table, name, fragment),) if fragment else (),
         script=script if old else (),
     )
