@@ -50,6 +50,7 @@ def snapshot(connection: Connection) -> Snapshot:
     is called ``owner``; Alembic's own table is left out. Objects of a kind come in the order in
     which they were made; that order is no part of what is compared.
     """
+    connection.exec_driver_sql("set local quote_all_identifiers = off")
     former = connection.exec_driver_sql("show search_path").scalar_one()
     connection.exec_driver_sql(_SET_PATH, ("",))
     sql = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
@@ -81,16 +82,18 @@ def recorded(revision: str) -> Snapshot:
     return found
 
 
-def unrecorded(revision: str) -> str:
-    """What the revisions up to one say they create and drop that have no recorded catalog yet.
+def unrecorded(revision: str) -> list[history.SchemaObject]:
+    """What the revisions up to one create and drop that have no recorded catalog yet.
 
     Such a revision was drafted, and its catalog is not recorded before ``mivaa-schema freeze``.
     """
-    return "".join(
-        json.dumps(history.manifest(folder))
+    return [
+        item
         for number, folder in history.folders().items()
         if number <= revision and not (folder / RECORDED).exists()
-    )
+        for items in history.manifest(folder).values()
+        for item in items
+    ]
 
 
 def write_changes(folder: Path, before: Snapshot, after: Snapshot) -> bool:

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 
 # How an object is created, and how that is undone.
 _CONSTRAINT = ("adopt_constraint({it})", "release_constraint({it})")
-_VALIDATED = ("adopt_constraint({it}), validate({it})", "release_constraint({it})")
+_VALIDATED = (
+    "adopt_constraint({it}, must_hold=True), validate({it}, must_hold=True)",
+    "release_constraint({it})",
+)
 CALLS = {
     "column": ("adopt_columns({table}, {it})", "release_columns({table}, {name})"),
     "index": ("adopt_index({it})", "release_index({it})"),

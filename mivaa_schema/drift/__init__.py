@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from mivaa_schema import catalog
 from mivaa_schema.catalog import CatalogObject, Properties
-from mivaa_schema.database.reading import rolled_back
+from mivaa_schema.database import rolled_back
 from mivaa_schema.drift.scope import (
     SINGLE,
     LedgerMissing,

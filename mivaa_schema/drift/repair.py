@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from mivaa_schema import catalog
 from mivaa_schema.catalog import CatalogObject, Snapshot
-from mivaa_schema.database.reading import rolled_back
+from mivaa_schema.database import rolled_back
 from mivaa_schema.drift import GRANTEES, MISSING, VECTOR, grants_of
 from mivaa_schema.drift.scope import expected_catalog, options_of, read_state, scope_of
 from mivaa_schema.operations.sql import literal

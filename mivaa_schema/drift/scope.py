@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
@@ -71,16 +70,7 @@ def expected_catalog(revision: str, ledger: Ledger) -> Snapshot:
     A column that is NOT NULL in a table of ours has a check instead where it is nullable in a table
     that was there before.
     """
-    drafted = catalog.unrecorded(revision)
-    found = {
-        item: properties
-        for item, properties in catalog.recorded(revision).items()
-        # The name without schema, arguments and quotes.
-        if not re.search(
-            rf"\b{re.escape(item.name.partition('(')[0].rpartition('.')[2].strip(chr(34)))}\b",
-            drafted,
-        )
-    }
+    found = without_drafted(catalog.recorded(revision), catalog.unrecorded(revision))
     for check in history.objects("check", through=revision):
         item = CatalogObject("constraint", check["name"], check["table"])
         if ("constraint", f"{item.table}.{item.name}") in ledger and "not_null" in check:
@@ -88,6 +78,32 @@ def expected_catalog(revision: str, ledger: Ledger) -> Snapshot:
             found.setdefault(item, {"type": "c", "definition": definition, "validated": "yes"})
     return found
 
+
+def without_drafted(found: Snapshot, drafted: list[history.SchemaObject]) -> Snapshot:
+    """Leave out what drafted revisions create, change or drop; nothing records that yet.
+
+    Of what their grants, comments and settings name, those properties alone are left out.
+    """
+    whole = {history.key(item) for item in drafted}
+    gone = {item["name"] for item in drafted if item["kind"] == "table" and "comment" not in item}
+    said = [item["name"] for item in drafted if item["kind"] in ("grant", "comment")]
+    kept: Snapshot = {}
+    for item, properties in found.items():
+        name = item.name.partition("(")[0].replace('"', "")
+        table = item.table.replace('"', "")
+        kinds = _KINDS.get(item.kind, (item.kind,))
+        if table in gone or any((kind, table, name) in whole for kind in kinds):
+            continue
+        left = {"storage"} if ("storage", table, name) in whole else set()
+        if item.kind == "table" and any(key[:2] == ("option", name) for key in whole):
+            left.add("options")
+        if any(name in statement for statement in said):
+            left |= {"acl", "comment"}
+        kept[item] = {key: value for key, value in properties.items() if key not in left}
+    return kept
+
+
+_KINDS = {"constraint": ("foreign_key", "check", "unique", "exclusion")}
 
 SINGLE = ("schema", "function")
 """Kinds of objects that lie on no table."""

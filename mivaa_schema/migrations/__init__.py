@@ -195,7 +195,10 @@ def session_settings(waiting: Timeouts) -> list[str]:
     """What a session that runs migrations sets first, online and offline."""
     # "already exists, skipping" is what is wanted; a warning is not.
     level, path = "set client_min_messages = warning", "set search_path = public, extensions"
-    return [set_lock_timeout(waiting.lock), *NO_TIME_LIMITS, _NOTICE_A_DEAD_CLIENT, level, path]
+    # Definitions are compared as PostgreSQL prints them.
+    names = "set quote_all_identifiers = off"
+    first = [set_lock_timeout(waiting.lock), *NO_TIME_LIMITS, _NOTICE_A_DEAD_CLIENT]
+    return [*first, level, path, names]
 
 
 NO_TIME_LIMITS = (

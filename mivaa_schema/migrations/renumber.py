@@ -11,7 +11,7 @@ from mivaa_schema.errors import MivaaError
 
 
 class RenumberRefused(MivaaError):
-    """{name} is not renumbered: {reason}. Nothing was changed."""
+    """Revision `{name}` is not renumbered: {reason}. Nothing was changed."""
 
 
 def renumber(name: str, versions: Path | None = None) -> Path:

@@ -233,7 +233,7 @@ def exclusion(name: str, table: str, definition: str) -> SchemaObject:
     return {"kind": "exclusion", "table": table, "name": name, "definition": definition}
 
 
-def adopt_constraint(target: SchemaObject) -> Operation:
+def adopt_constraint(target: SchemaObject, *, must_hold: bool = False) -> Operation:
     """Add a constraint that holds for new rows at once; :func:`validate` looks at the old ones.
 
     - A foreign key is added NOT VALID, unless the platform has one over the same columns to the
@@ -242,6 +242,9 @@ def adopt_constraint(target: SchemaObject) -> Operation:
       since it would refuse every later update of a row that does not meet it.
     - A unique constraint gets its index first, built concurrently; only inside of
       :func:`resumable`.
+
+    With ``must_hold``, rows of a table that the chain created stop the revision where they do not
+    meet a check; a table that was there before is only warned of.
     """
     kind, table, name = target["kind"], target["table"], target["name"]
     is_missing = "not " + has_constraint(table, name)
@@ -273,7 +276,7 @@ def adopt_constraint(target: SchemaObject) -> Operation:
         body = when(f"not {same}\n  and {is_missing}", add, _refuse_other(target))
     elif kind == "check":
         fails = f"exists (select {_fails(target)})"
-        left_off = _refuse_or_warn(target, "is left off")
+        left_off = _unmet(target, "is left off", must_hold=must_hold)
         body = when(is_missing, when(fails, left_off, add), _refuse_other(target))
         if column := target.get("not_null"):
             body = when(is_nullable(table, column), body)
@@ -300,10 +303,13 @@ def _refuse_other(target: SchemaObject) -> str:
     return when(is_other, refuse)
 
 
-def _refuse_or_warn(target: SchemaObject, outcome: str, detail: str = "") -> str:
-    """On a table of ours, rows that do not meet a constraint stop the revision; else a warning."""
+def _unmet(target: SchemaObject, outcome: str, detail: str = "", *, must_hold: bool) -> str:
+    """Say what has become of a constraint that rows do not meet, or stop the revision."""
     warn = _warn(target, outcome, detail)
-    return when(_is_created(target), warn.replace("raise warning", "raise exception", 1), warn)
+    if not must_hold:
+        return warn
+    refuse = _warn(target, "cannot be added", detail)
+    return when(_is_created(target), refuse.replace("raise warning", "raise exception", 1), warn)
 
 
 def _add(target: SchemaObject, valid: str = "") -> str:
@@ -353,11 +359,12 @@ raise warning '%: % row(s) do not meet %',
   using {detail}hint = {_REMEDY};"""
 
 
-def validate(target: SchemaObject) -> Operation:
+def validate(target: SchemaObject, *, must_hold: bool = False) -> Operation:
     """Validate a foreign key or check that the chain added; only inside of :func:`resumable`.
 
     Rows that do not meet it block nothing: a foreign key stays NOT VALID, since old rows can be
-    updated under it, and a check is dropped again.
+    updated under it, and a check is dropped again. With ``must_hold``, those of a table that the
+    chain created stop the revision.
     """
     table, name = target["table"], target["name"]
     alter = f"alter table {qualified(table)}"
@@ -370,7 +377,7 @@ perform set_config('lock_timeout', '{milliseconds(timeouts().lock)}', true);
 perform {lock(table)};
 {alter} drop constraint {quote(name)};
 {forget("constraint", object_name(target))}"""
-    warn = _refuse_or_warn(target, outcome, "detail = sqlerrm, ") + "\n"
+    warn = _unmet(target, outcome, "detail = sqlerrm, ", must_hold=must_hold) + "\n"
     attempt = f"""\
 begin
   {alter} validate constraint {quote(name)};

@@ -21,7 +21,7 @@ from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql
 
 from mivaa_schema import history
-from mivaa_schema.database.reading import rolled_back
+from mivaa_schema.database import rolled_back
 from mivaa_schema.errors import MivaaError
 
 if TYPE_CHECKING:

@@ -322,6 +322,9 @@ OF_THE_SUPERUSER = {
     "table_owner": "alter table public.workspaces owner to supabase_admin",
 }
 
+OF_LATER_REVISIONS = {"constraint_name", "duplicate_rows"}
+"""No revision so far has a unique or exclusion constraint."""
+
 ONLY_IN_A_SCRIPT = {"invalid_index"}
 
 
@@ -337,7 +340,9 @@ def test_every_reason_to_refuse_is_in_one_list(messy_database: Database) -> None
     found = json.loads(look(messy_database, "--json").stdout)
     refused = [finding for finding in found if finding["severity"] == "error"]
     reasons = {path.stem for path in Path(preflight.__file__).parent.glob("errors/*.sql")}
-    assert {finding["check"] for finding in refused} == reasons - ONLY_IN_A_SCRIPT
+    assert {
+        finding["check"] for finding in refused
+    } == reasons - ONLY_IN_A_SCRIPT - OF_LATER_REVISIONS
     for finding in refused:
         assert f"{finding['object']} is {finding['found']}" in str(caught.value)
     assert_same(before, messy_database.dump(), "preflight")

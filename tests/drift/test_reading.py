@@ -14,9 +14,8 @@ from fixtures.clusters import both_majors
 from fixtures.databases import Database
 from fixtures.drift import catalog_of, found, psql, script
 from fixtures.existing_platform import run
-from mivaa_schema import drift
+from mivaa_schema import database, drift
 from mivaa_schema.cli import main
-from mivaa_schema.database import reading
 from mivaa_schema.migrations import UnknownRevision
 
 READER = "drift_reader"
@@ -108,7 +107,7 @@ def test_an_open_transaction_stays_as_it_was(head_database: Database) -> None:
 def test_an_exclusive_lock_ends_it_with_one_message(
     head_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "LOCK_TIMEOUT", "100ms")
+    monkeypatch.setattr(database, "LOCK_TIMEOUT", "100ms")
     with head_database.owner() as holder:
         holder.exec_driver_sql("lock table public.documents in access exclusive mode")
         done = command(head_database)
@@ -116,7 +115,7 @@ def test_an_exclusive_lock_ends_it_with_one_message(
         assert "a lock was not granted within 100ms. Blocked by: process " in done.output
         assert "on documents" in done.output
         with head_database.engine().connect() as connection, connection.begin():
-            with pytest.raises(reading.TableLocked):
+            with pytest.raises(database.TableLocked):
                 drift.find(connection)
             assert connection.execute(sa.text("select 1")).scalar_one() == 1
     assert command(head_database).exit_code == 0

@@ -115,7 +115,7 @@ def test_what_cannot_be_renumbered_is_refused(branches: Branches) -> None:
     branches.add("0013", "apples", "0012")
     assert "it is the last one already" in branches.refusal("mivaa_schema", "renumber", "0013")
     assert "0013_apples.py comes after it" in branches.refusal("mivaa_schema", "renumber", "0012")
-    assert "0099 is not renumbered: no revision of that name" in branches.refusal(
+    assert "Revision `0099` is not renumbered: no revision of that name" in branches.refusal(
         "mivaa_schema", "renumber", "0099"
     )
     branches.add("0013", "pears", "0012")

@@ -100,6 +100,22 @@ def test_check_that_rows_do_not_meet_is_left_off_and_counts_them(
     assert "mivaa-schema repair constraints --apply" in said
 
 
+def test_drafted_check_that_rows_do_not_meet_stops_the_revision_and_counts_them(
+    project: Project, world_database: Database
+) -> None:
+    operations = "adopt_constraint(SHORT, must_hold=True), validate(SHORT, must_hold=True)"
+    prepared(project, world_database, operations)
+    with world_database.owner() as connection:
+        connection.exec_driver_sql(
+            "update public.documents set title = repeat('a', 60) where title = 'the same'"
+        )
+    with pytest.raises(AssertionError, match=r"cannot be added: 2 row\(s\) do not meet"):
+        project.run("alembic", "upgrade", "head", database=world_database)
+    with world_database.owner() as connection:
+        connection.exec_driver_sql("update public.documents set title = 'b' where title ~ '^aaa'")
+    project.run("alembic", "upgrade", "head", database=world_database)
+
+
 @pytest.fixture
 def project(tmp_path) -> Project:
     return Project(tmp_path)

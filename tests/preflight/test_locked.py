@@ -8,13 +8,12 @@ from alembic.util import CommandError
 from preflight.test_command import preflight as command
 
 from fixtures.databases import Database
-from mivaa_schema import preflight
-from mivaa_schema.database import reading
+from mivaa_schema import database, preflight
 
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "LOCK_TIMEOUT", "100ms")
+    monkeypatch.setattr(database, "LOCK_TIMEOUT", "100ms")
 
 
 def test_the_command_and_the_upgrade_name_the_blockers(existing_database: Database) -> None:
@@ -36,6 +35,6 @@ def test_a_transaction_that_is_open_stays_usable(existing_database: Database) ->
     with existing_database.owner() as holder:
         holder.exec_driver_sql("lock table public.documents in access exclusive mode")
         with existing_database.engine().connect() as connection, connection.begin():
-            with pytest.raises(reading.TableLocked):
+            with pytest.raises(database.TableLocked):
                 preflight.report(connection)
             assert connection.execute(sa.text("select 1")).scalar_one() == 1
