@@ -1,4 +1,4 @@
-"""${message[:1].upper() + message[1:].rstrip(".")}.
+"""${title}.
 
 Why: ...
 

@@ -6,7 +6,7 @@ from itertools import groupby
 
 import click
 
-from mivaa_schema.cli.group import database_options, json_option, main, show
+from mivaa_schema.cli.group import database_options, json_option, main, show, warn_of_interrupted
 from mivaa_schema.settings import Settings
 
 
@@ -26,6 +26,7 @@ def drift(settings: Settings, as_json: bool, as_sql: bool) -> None:
 
     with database.connect(database.open_engine(settings)) as connection:
         differences = find(connection)
+        warn_of_interrupted(connection)
         script = repair_sql(connection, differences) if as_sql else ""
     if as_sql and not as_json:
         click.echo(script, nl=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -14,6 +15,8 @@ from mivaa_schema.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from sqlalchemy.engine import Connection
 
 _INTERRUPTED = 130
 """Exit code of a program that Ctrl-C ended, as shells have it: 128 and the number of SIGINT."""
@@ -72,6 +75,25 @@ def show(as_json: bool, found: object, lines: Iterable[str]) -> None:
     """Print what was found, as JSON or in lines."""
     for line in [json.dumps(found, indent=2, default=str)] if as_json else lines:
         click.echo(line)
+
+
+def warn_of_interrupted(connection: Connection) -> None:
+    """Name a revision that is interrupted, and what to do about it, on standard error."""
+    from sqlalchemy.exc import DBAPIError
+
+    from mivaa_schema import migrations
+
+    name = None
+    with contextlib.suppress(DBAPIError):
+        # A role that may not read the ledger is told of that by the command itself.
+        name = migrations.interrupted_revision(connection)
+    if name is not None:
+        click.echo(
+            f"warning: revision {name} is interrupted. `alembic upgrade {name}` completes it;"
+            f" `mivaa-schema abandon {name}` lists what it has created so far.",
+            err=True,
+        )
+    connection.rollback()
 
 
 def resolve(**given: Any) -> Settings:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from mivaa_schema.cli.group import database_options, json_option, main, show
+from mivaa_schema.cli.group import database_options, json_option, main, show, warn_of_interrupted
 from mivaa_schema.settings import Settings
 
 
@@ -32,6 +32,7 @@ def preflight(settings: Settings, as_json: bool, lock_members: bool) -> None:
         with contextlib.suppress(platform.ServerReadOnly):
             platform.check_server(connection)
         findings = report(connection, lock_members=lock_members or settings.lock_members)
+        warn_of_interrupted(connection)
     errors = sum(finding.severity == "error" for finding in findings)
     lines = [
         f"{finding.severity:7}  {finding.object} is {finding.found}\n"

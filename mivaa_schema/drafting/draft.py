@@ -16,7 +16,7 @@ from mivaa_schema.drafting.files import in_order, must_be_recreated, subject, us
 from mivaa_schema.drafting.render import Renderer, constant_name, literal
 from mivaa_schema.drafting.steps import AGAIN, CALLS, LYING, ORDER, OUTSIDE, REPLACED, Step
 from mivaa_schema.operations.entities import LISTS
-from mivaa_schema.operations.tables import default_of, is_free_change
+from mivaa_schema.operations.tables import default_of, is_free_change, printed_type
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -295,7 +295,22 @@ class Draft:
     def _come_volatile(self, change: Difference) -> None:
         """A column whose default differs from row to row: it is added without it, then filled."""
         item, new = change.after or {}, self._constant_column(change)
-        bare = current.column_of(change.either)._copy()
+        key = current.column_of(change.either).table.primary_key.columns
+        if [(str(c.name), printed_type(c.type)) for c in key] != [("id", "uuid")]:
+            raise NotDrafted(
+                item=describe(item),
+                reason="its default differs from row to row, and rows are filled in batches along"
+                " a primary key `id uuid`, which the table lacks; add it without a default",
+            )
+        source = current.column_of(change.either)
+        keys = [(str(c.name), printed_type(c.type)) for c in source.table.primary_key.columns]
+        if keys != [("id", "uuid")]:
+            raise NotDrafted(
+                item=describe(item),
+                reason="its default differs from row to row, and rows are filled in batches along"
+                " a primary key `id uuid`, which the table lacks; add it without a default",
+            )
+        bare = source._copy()
         bare.server_default, bare.nullable = None, True
         empty = self._constant(
             f"{new}_EMPTY", f"column({change.table!r}, {self.renderer.column(bare)})"

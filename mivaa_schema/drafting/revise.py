@@ -55,14 +55,23 @@ def draft_revision(context: MigrationContext, _: Any, directives: list[Migration
         raise CommandError(
             "The revision has no name. Say what it does: alembic revision --autogenerate -m '...'"
         )
-    if not arguments["rev_id"]:
-        directive.rev_id = f"{int(history.head()) + 1:04d}"
+    following = f"{int(history.head()) + 1:04d}"
+    given = {"rev-id": arguments["rev_id"] not in (None, following)}
+    given |= {"head": arguments["head"] not in (None, "head", history.head())}
+    given |= {"splice": arguments["splice"], "branch-label": arguments["branch_label"]}
+    if refused := [f"--{name}" for name, is_given in given.items() if is_given]:
+        raise CommandError(
+            f"{', '.join(refused)} cannot be used: revisions are numbered in one straight line, and"
+            f" the next one is {following}. Nothing was written."
+        )
+    directive.rev_id = following
     if found:
         refuse_dangling()
     draft = Draft(str(directive.rev_id), found, context, context.opts["mivaa_allow"])
     if context.connection is not None and found:
         try_out(context.connection, draft.found)
-    context.opts["template_args"]["draft"] = draft
+    title = arguments["message"].replace("\\", "\\\\").replace('"', "'").rstrip(".")
+    context.opts["template_args"] |= {"draft": draft, "title": title[:1].upper() + title[1:]}
 
     def hook(path: str, _: Any) -> None:
         try:
@@ -114,8 +123,8 @@ def complete(path: Path, draft: Draft) -> None:
         text = "".join(f"{statement};\n" for statement in statements)
         (folder / name).write_text(text, encoding="utf-8")
     if importlib.util.find_spec("ruff"):
-        for verb in (["check", "--fix", "--quiet"], ["format", "--quiet"]):
-            ruff = [sys.executable, "-m", "ruff", *verb, str(path)]
+        for command in (["format"], ["check", "--fix", "--ignore", "E501"], ["format"]):
+            ruff = [sys.executable, "-m", "ruff", *command, "--quiet", str(path)]
             subprocess.run(ruff, check=False)  # noqa: S603 - our own arguments
     try:
         (folder / history.MANIFEST).write_text(freeze.manifest(draft.revision), encoding="utf-8")

@@ -43,7 +43,7 @@ class SqlFile:
     @cached_property
     def text(self) -> str:
         """The file, byte for byte."""
-        return self.path.read_text(encoding="utf-8")
+        return self.path.read_bytes().decode("utf-8")
 
     @cached_property
     def statement(self) -> str:

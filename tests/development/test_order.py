@@ -253,3 +253,19 @@ def test_a_trigger_that_somebody_disabled_and_an_invalid_index_are_seen(
     done = developer.alembic("check")
     assert done.code != 0
     assert "zz_mivaa_row_owner" in done.out + done.err, str(done)
+
+
+@pytest.mark.parametrize(
+    "option", [("--rev-id", "abc"), ("--splice", "--head", "base"), ("--branch-label", "mine")]
+)
+def test_a_draft_outside_of_the_straight_line_is_refused(
+    developer: Developer, option: tuple[str, ...]
+) -> None:
+    SIZE(developer.project)
+    developer.assert_refused(*DRAFT, *option, says=("straight line",))
+
+
+def test_a_message_may_hold_quotes_and_backslashes(developer: Developer) -> None:
+    SIZE(developer.project)
+    done = developer.alembic("revision", "--autogenerate", "-m", 'It\'s """so""" \\N{x}')
+    assert done.code == 0, str(done)

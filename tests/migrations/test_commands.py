@@ -174,3 +174,11 @@ def test_ctrl_c_cancels_the_statement_and_ends_in_one_message(platform_database:
     assert "Revision 0005 failed and is interrupted" in out
     assert "canceling statement due to user request" in out
     platform_database.upgrade("0005")
+
+
+@pytest.mark.parametrize("target", ["nonsense@base", "nonsense@-1", " "])
+def test_target_with_an_unknown_label_is_refused(head_database: Database, target: str) -> None:
+    before = head_database.dump()
+    with pytest.raises(CommandError, match="names no revision"):
+        head_database.downgrade(target)
+    assert head_database.dump() == before
