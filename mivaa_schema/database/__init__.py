@@ -214,7 +214,7 @@ _CHANGED_SETTINGS = """
 select name, current_setting(name) from pg_catalog.pg_settings where name in (
     'lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout',
     'idle_session_timeout', 'transaction_timeout', 'client_connection_check_interval',
-    'client_min_messages', 'search_path')
+    'client_min_messages', 'search_path', 'quote_all_identifiers')
 """
 
 

@@ -82,12 +82,14 @@ def test_connection_that_is_handed_over_is_used_and_keeps_its_settings(
     with platform_database.engine().connect() as connection:
         connection.exec_driver_sql("set search_path = pg_catalog")
         connection.exec_driver_sql("set lock_timeout = '7s'")
+        connection.exec_driver_sql("set quote_all_identifiers = on")
         connection.commit()
         config.attributes["connection"] = connection
         command.upgrade(config, "0005")
         assert recorded_revisions(connection) == ["0005"]
         assert connection.exec_driver_sql("show search_path").scalar() == "pg_catalog"
         assert connection.exec_driver_sql("show lock_timeout").scalar() == "7s"
+        assert connection.exec_driver_sql("show quote_all_identifiers").scalar() == "on"
         connection.rollback()
         command.downgrade(config, "base")
         assert recorded_revisions(connection) == []
