@@ -216,14 +216,16 @@ def test_a_server_that_is_killed_loses_nothing(
     where: float,
 ) -> None:
     told = story(direction)
-    # The last statements release the lock of a run that is done; losing the server fails none.
-    point = (round(where * length[direction]) + 23) % (length[direction] - 6)
+    point = (round(where * length[direction]) + 23) % length[direction]
     kill = servers(told.major).status().pid
     process = killing.start(told.database, direction, target(direction), kill_at=point, victim=kill)
     process.join()
-    assert process.exitcode == 1
-    # No other test of this worker runs meanwhile; what it has open is closed.
+    # No other test of this worker runs meanwhile; what it has open is closed. It is started before
+    # anything is asserted: the tests that come after need it whatever comes of this one.
     servers(told.major).start()
+    # The last two points release the lock of a run that is done, and a lost session has lost it.
+    is_done = point >= length[direction] - 2
+    assert process.exitcode == (0 if is_done else 1)
     go_on(told.database, direction)
     told.must_be_there()
 
