@@ -295,13 +295,6 @@ class Draft:
     def _come_volatile(self, change: Difference) -> None:
         """A column whose default differs from row to row: it is added without it, then filled."""
         item, new = change.after or {}, self._constant_column(change)
-        key = current.column_of(change.either).table.primary_key.columns
-        if [(str(c.name), printed_type(c.type)) for c in key] != [("id", "uuid")]:
-            raise NotDrafted(
-                item=describe(item),
-                reason="its default differs from row to row, and rows are filled in batches along"
-                " a primary key `id uuid`, which the table lacks; add it without a default",
-            )
         source = current.column_of(change.either)
         keys = [(str(c.name), printed_type(c.type)) for c in source.table.primary_key.columns]
         if keys != [("id", "uuid")]:

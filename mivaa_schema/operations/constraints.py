@@ -124,7 +124,7 @@ def _kind(target: SchemaObject) -> str:
     return "unique index" if target["unique"] else "index"
 
 
-def _check_and_record(target: SchemaObject, condition: str = "true") -> str:
+def _check_and_record(target: SchemaObject, condition: str = "") -> str:
     """Compare an index of the name with the definition that is wanted, where a condition holds.
 
     PostgreSQL prints a definition in its own words, so the wanted one is built on an empty
@@ -154,10 +154,9 @@ if v_is <> v_wanted or (select indisunique from pg_catalog.pg_index where indexr
 end if;
 drop table mivaa_probe;"""
     found = f"to_regclass({literal(name)})"
+    body = when("v_found is null", record("index", target["name"]), compare)
     return block(
-        when(condition, when("v_found is null", record("index", target["name"]), compare))
-        if condition != "true"
-        else when("v_found is null", record("index", target["name"]), compare),
+        when(condition, body) if condition else body,
         declare=f"v_found constant regclass := {found};\nv_is text;\nv_wanted text;",
     )
 

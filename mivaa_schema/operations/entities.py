@@ -30,8 +30,7 @@ LISTS = {"grants.sql": "grant", "comments.sql": "comment"}
 """Files that hold many short statements, each ended by a semicolon, and the kind of each."""
 
 
-_QUOTED = re.compile(r"\$(\w*)\$.*?\$\1\$|'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
-"""What stands between quotes or in a comment."""
+_QUOTED = re.compile(QUOTED, re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -269,15 +268,11 @@ def listed(name: str, *given: str) -> Operation:
     return Operation(given, tuple({"kind": kind, "name": statement} for statement in given))
 
 
-def unlisted(name: str, *given: str, undo: bool = True) -> Operation:
-    """Undo statements of a list, last one first: revoke what was granted, clear what was said.
-
-    Without ``undo``, they only count as gone, because their objects are.
-    """
+def unlisted(name: str, *given: str) -> Operation:
+    """Undo statements of a list, last one first: revoke what was granted, clear what was said."""
     undoing = revocation if name == "grants.sql" else uncommenting
-    sent = tuple(undoing(statement) for statement in reversed(given)) if undo else ()
     dropped = ({"kind": LISTS[name], "name": statement} for statement in given)
-    return Operation(sent, drops=tuple(dropped))
+    return Operation(tuple(map(undoing, reversed(given))), drops=tuple(dropped))
 
 
 def _or_replace(file: SqlFile) -> str:
