@@ -81,10 +81,14 @@ def upgrade() -> None:
             sa.Text(),
             nullable=False,
             comment="Name of the migration.",
-            info={"room": 40},
+            info={"min_length": 40},
         ),
         sa.Column(
-            "phase", sa.Text(), nullable=False, comment="Name of the phase.", info={"room": 40}
+            "phase",
+            sa.Text(),
+            nullable=False,
+            comment="Name of the phase.",
+            info={"min_length": 40},
         ),
         sa.Column(
             "status",
@@ -92,7 +96,7 @@ def upgrade() -> None:
             nullable=False,
             server_default="pending",
             comment="pending, running, completed, failed or rolled_back.",
-            info={"room": 20},
+            info={"min_length": 20},
         ),
         sa.Column(
             "started_at",
@@ -105,12 +109,14 @@ def upgrade() -> None:
             sa.DateTime(timezone=True),
             comment="When the phase was completed.",
         ),
-        sa.Column("error_message", sa.Text(), comment="Why the phase failed.", info={"room": None}),
+        sa.Column(
+            "error_message", sa.Text(), comment="Why the phase failed.", info={"min_length": None}
+        ),
         sa.Column(
             "rollback_sql",
             sa.Text(),
             comment="What rollback_migration_phase executes: the downgrade of its revisions.",
-            info={"room": None},
+            info={"min_length": None},
         ),
         sa.Column("created_by", sa.Uuid(), comment="User who started the phase."),
         comment="Phases of the migration; its owner executes what rollback_sql holds.",

@@ -110,9 +110,9 @@ def release_rules(table: str) -> str:
 def on_aliases(privilege: str) -> str:
     """Grant or revoke the execution of those aliases in ``auth`` that the chain created."""
     names = [f"auth.{alias}" for alias in ALIASES]
-    verb, whom = privilege.split(" ", 1)
+    action, roles = privilege.split(" ", 1)
     body = (
-        when(recorded("function", name), f"{verb} execute on function {name} {whom};")
+        when(recorded("function", name), f"{action} execute on function {name} {roles};")
         for name in names
     )
     return block("\n".join(body))

@@ -95,7 +95,7 @@ COLUMNS = (
         "embedding_model",
         sa.Text(),
         comment="Model that made embedding_v2; null where nobody recorded it.",
-        info={"room": 100},
+        info={"min_length": 100},
     ),
     sa.Column(
         "embedding_migration_status",
@@ -103,7 +103,7 @@ COLUMNS = (
         nullable=False,
         server_default="pending",
         comment="State of embedding_v2: pending, completed, failed or skipped.",
-        info={"room": 20},
+        info={"min_length": 20},
     ),
     sa.Column(
         "embedding_migrated_at",

@@ -24,7 +24,7 @@ NAME = "mivaa_schema"
 
 # What says nothing about how an object is: where it was read, and what adoption makes of it.
 _IGNORED = frozenset(
-    {"revision", "defined_in", "path", "line", "file", "accepts", "room", "allowed", "column"}
+    {"revision", "defined_in", "path", "line", "file", "accepts", "min_length", "allowed", "column"}
 )
 
 # Only the chain has these, no model and no SQL file.

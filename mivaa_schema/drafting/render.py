@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mivaa_schema.history import SchemaObject
 
 _WIDTH = 76
-"""Characters of a piece of text, which leaves room for what stands around it."""
+"""Characters of a piece of text, so that a line holds what stands around it too."""
 
 
 class Renderer:

@@ -41,9 +41,9 @@ def column(table: str, source: Column[Any]) -> SchemaObject:
     ``definition`` is what follows ADD COLUMN, without NOT NULL; ``type`` is the type as PostgreSQL
     prints it; ``default`` is the default as it was written. ``accepts``, where it is there, is a
     regular expression for the types (as PostgreSQL prints them) that a column which was there
-    before may have; without it, only the type itself will do. ``room`` is the number of characters
-    that a limited type must have room for, because the chain writes them: ``info={"room": 40}`` in
-    a revision, or ``None`` there if the chain needs a text without a limit.
+    before may have; without it, only the type itself will do. ``min_length`` is the least limit
+    of a ``character varying(n)`` which was there before, because the revisions write texts of that
+    length: ``info={"min_length": 40}`` in a revision, ``None`` if it may have no limit.
 
     Raises:
         ValueError: If the column has no comment.
@@ -72,7 +72,7 @@ def column(table: str, source: Column[Any]) -> SchemaObject:
         "primary_key": source.primary_key,
         "generated": next((how for how, it in generated.items() if it is not None), None),
         "accepts": _accepts(source),
-        "room": source.info.get("room"),
+        "min_length": source.info.get("min_length"),
     }
     return found | {key: value for key, value in further.items() if value}
 
@@ -98,7 +98,7 @@ def _accepts(source: Column[Any]) -> str | None:
     if isinstance(type_, DateTime):
         return r"^timestamp(\(\d\))? with time zone$" if type_.timezone else None
     if type(type_) is Text:
-        limit = "" if source.info.get("room", 0) is None else r"(\(\d+\))?"
+        limit = "" if source.info.get("min_length", 0) is None else r"(\(\d+\))?"
         return f"^(text|character varying{limit})$"
     # Each before the type that it is a kind of.
     patterns = {Uuid: "uuid", BigInteger: "(bigint|integer)", Integer: "integer", JSONB: "jsonb"}

@@ -160,7 +160,7 @@ def expected_objects() -> list[Item]:
             "column_name": one["columns"][-1] if target else column,
             "type": type_,
             "accepts": one.get("accepts") or (type_ and f"^{re.escape(type_)}$"),
-            "room": one.get("room"),
+            "min_length": one.get("min_length"),
             "value": one.get("default"),
             "qualified": _quoted(one["name"]) if kind == "index" else None,
             "is_unique": one.get("unique"),

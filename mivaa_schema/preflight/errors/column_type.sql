@@ -1,7 +1,7 @@
 -- A column has a type that the upgrade cannot use.
 select format('%s.%I', e.relation, e.column_name),
   format_type(a.atttypid, a.atttypmod),
-  case when e.room > 0 then format('%s, or character varying(%s) and more', e.type, e.room)
+  case when e.min_length > 0 then format('%s, or character varying(%s) and more', e.type, e.min_length)
     when e.type = 'text' then 'text or character varying' else e.type end,
   case
     when e.type = 'uuid' and a.attname = 'id'
@@ -18,4 +18,4 @@ join pg_catalog.pg_attribute a
 where format_type(a.atttypid, a.atttypmod) !~ e.accepts
   -- The modifier of varchar(n) is n + 4, and -1 without a limit.
   or (format_type(a.atttypid, -1) = 'character varying'
-    and a.atttypmod > 0 and a.atttypmod - 4 < coalesce(e.room, 0))
+    and a.atttypmod > 0 and a.atttypmod - 4 < coalesce(e.min_length, 0))
