@@ -66,9 +66,9 @@ class Difference(MigrateOperation):
         return str(self.either["name"] if self.kind == "table" else self.either.get("table", ""))
 
     @property
-    def motion(self) -> str:
-        """``come``, ``go`` or ``change``."""
-        return "change" if self.before and self.after else "come" if self.after else "go"
+    def action(self) -> str:
+        """``add``, ``drop`` or ``change``."""
+        return "change" if self.before and self.after else "add" if self.after else "drop"
 
     def reverse(self) -> Difference:
         """What a downgrade does."""
@@ -76,8 +76,7 @@ class Difference(MigrateOperation):
 
     def to_diff_tuple(self) -> tuple[str, str]:
         """What ``alembic check`` prints."""
-        verb = {"come": "add", "go": "drop"}.get(self.motion, self.motion)
-        return verb, describe(self.either)
+        return self.action, describe(self.either)
 
 
 def describe(item: SchemaObject) -> str:

@@ -36,7 +36,7 @@ class Draft:
         found: What differs.
         context: Alembic's context, for its rendering of columns.
         allow: ``lock``: also what scans or rewrites a table while everybody waits; ``replace``:
-            also a column that goes while one of its type comes.
+            also a column dropped while one of its type is added.
 
     Raises:
         MivaaError: If something cannot be drafted; nothing has been written then.
@@ -59,7 +59,7 @@ class Draft:
         """Statements of the files ``grants.sql``, ``comments.sql`` and those for the downgrade."""
         self.renderer = Renderer(context)
         self.new = {d.table for d in self.found if d.kind == "table" and not d.before}
-        self.gone = {d.table for d in self.found if d.kind == "table" and not d.after}
+        self.dropped = {d.table for d in self.found if d.kind == "table" and not d.after}
         self.steps: list[Step] = []
         if "replace" not in allow:
             self._refuse_renames()
@@ -118,7 +118,7 @@ class Draft:
 
     def _locked(self, expressions: list[str]) -> list[str]:
         """The expressions under the locks of the tables that they are about, in one message."""
-        tables = {d.table for d in self.found if d.kind in LYING} - self.new | self.gone
+        tables = {d.table for d in self.found if d.kind in LYING} - self.new | self.dropped
         if not tables:
             return _calls("run", expressions)
         order = [current.name_of(t) for t in current.tables()]
@@ -129,7 +129,7 @@ class Draft:
     # What is planned
 
     def _refuse_renames(self) -> None:
-        columns = [d for d in self.found if d.kind == "column" and d.table not in self.gone]
+        columns = [d for d in self.found if d.kind == "column" and d.table not in self.dropped]
         for old in (d for d in columns if not d.after):
             for new in (d for d in columns if not d.before and d.table == old.table):
                 if old.either["type"] == new.either["type"]:
@@ -142,10 +142,10 @@ class Draft:
     def _plan(self, change: Difference) -> None:
         """Add the steps of a difference."""
         kind = change.kind
-        if kind in LISTS.values() or (kind == "column" and change.table in self.new | self.gone):
+        if kind in LISTS.values() or (kind == "column" and change.table in self.new | self.dropped):
             return  # Grants and comments are planned together, columns with their table.
         if kind in ("table", "column"):
-            plan = getattr(self, f"_{change.motion}_{kind}")
+            plan = getattr(self, f"_{change.action}_{kind}")
             plan(change)
         elif kind in REPLACED or kind == "policy":
             self._plan_file(change)
@@ -160,30 +160,30 @@ class Draft:
             if change.after:
                 up.append(self.create(change.after))
                 down.insert(0, self.drop(change.after))
-            self._add(change.motion, kind, up, down)
+            self._step(change.action, kind, up, down)
 
-    def _add(self, motion: str, kind: str, up: list[str], down: list[str]) -> None:
-        outside = motion == "fill" or (motion != "go" and kind in OUTSIDE)
-        step = Step(ORDER[motion, kind], up, down, outside)
-        # What goes does so in the reverse order, so that a downgrade finds what it needs.
-        self.steps.insert(0 if motion in ("go", "leave") else len(self.steps), step)
+    def _step(self, action: str, kind: str, up: list[str], down: list[str]) -> None:
+        outside = action == "fill" or (action != "drop" and kind in OUTSIDE)
+        step = Step(ORDER[action, kind], up, down, outside)
+        # Objects are dropped in the reverse order, so that a downgrade finds what it needs.
+        self.steps.insert(0 if action in ("drop", "drop_early") else len(self.steps), step)
 
     def _plan_file(self, change: Difference) -> None:
         """A function, trigger or policy: created, dropped, replaced, or dropped and created."""
         kind, before, after = change.kind, change.before, change.after
         if before and after and change.key not in self.recreated:
             new, old = (REPLACED[kind].format(it=self.expression(o)) for o in (after, before))
-            self._add("change", kind, [new], [old])
+            self._step("change", kind, [new], [old])
             return
         if before:
-            motion = "leave" if after and kind == "function" else "go"
-            self._add(motion, kind, [self.drop(before)], [self.again(before)])
+            action = "drop_early" if after and kind == "function" else "drop"
+            self._step(action, kind, [self.drop(before)], [self.again(before)])
         if after:
-            motion, up = "come", self.create(after)
+            action, up = "add", self.create(after)
             if kind == "function" and not before and self._is_used_early(after):
                 # The transaction that creates it may be run again.
-                motion, up = "early", f"create_functions({self.expression(after)}, again=True)"
-            self._add(motion, kind, [up], [self.drop(after)])
+                action, up = "add_early", f"create_functions({self.expression(after)}, again=True)"
+            self._step(action, kind, [up], [self.drop(after)])
 
     def _is_used_early(self, item: SchemaObject) -> bool:
         """Whether a new index or constraint calls a new function."""
@@ -210,8 +210,8 @@ class Draft:
                 )
             )
         (undo_old, say_old), (undo_new, say_new) = sides
-        self._add("revoke", "list", undo_old, say_old)
-        self._add("grant", "list", say_new, undo_new)
+        self._step("revoke", "list", undo_old, say_old)
+        self._step("grant", "list", say_new, undo_new)
 
     def _undone(self, items: list[SchemaObject]) -> list[str]:
         kept = {d.key for d in self.found}
@@ -237,7 +237,7 @@ class Draft:
 
     # Tables and columns
 
-    def _come_table(self, change: Difference) -> None:
+    def _add_table(self, change: Difference) -> None:
         table, name = current.table_of(change.table), repr(change.table)
         columns = "".join(f"    {self.renderer.column(c)},\n" for c in table.columns)
         keys = (change.after or {}).get("primary_key", [])
@@ -249,15 +249,15 @@ class Draft:
             f"close_table({name})",
         ]
         down = [f"reopen_table({name})", f"release_table({name}, *{self.sql()}.columns({name}))"]
-        self._add("come", "table", up, down)
+        self._step("add", "table", up, down)
 
-    def _go_table(self, change: Difference) -> None:
+    def _drop_table(self, change: Difference) -> None:
         name, before = repr(change.table), change.before or {}
         lying = [d for d in self.found if d.table == change.table and d.kind == "column"]
         columns = "".join(f"    {self.expression(d.before or {})},\n" for d in lying)
         comment, keys = literal(before["comment"]), before.get("primary_key", [])
         again = f"adopt_table(\n    {name},\n{columns}    comment={comment},\n    keys={keys!r},\n)"
-        self._add("go", "table", ["# Its rows are lost.", f"release_table({name})"], [again])
+        self._step("drop", "table", ["# Its rows are lost.", f"release_table({name})"], [again])
 
     def _change_table(self, change: Difference) -> None:
         before, after = change.before or {}, change.after or {}
@@ -267,9 +267,9 @@ class Draft:
             f"comment_on_table({change.table!r}, {literal(o['comment'])}, keys={keys!r})"
             for o, keys in ((o, o.get("primary_key", [])) for o in (after, before))
         )
-        self._add("change", "table", [up], [down])
+        self._step("change", "table", [up], [down])
 
-    def _come_column(self, change: Difference) -> None:
+    def _add_column(self, change: Difference) -> None:
         item, shown = change.after or {}, _shown(change)
         self.losses.append(f"the values of {shown}")
         kind, comments = "column", []
@@ -280,7 +280,7 @@ class Draft:
                 "Add a plain column instead, and fill it in batches.",
             )
         elif is_volatile(item):
-            self._come_volatile(change)
+            self._add_volatile_column(change)
             return
         elif not item["nullable"] and default_of(item) is None:
             raise NotDrafted(
@@ -290,9 +290,9 @@ class Draft:
                 " make it NOT NULL in a later revision",
             )
         up = f"adopt_columns({change.table!r}, {self._column(change)})"
-        self._add("come", kind, [*comments, up], [self.drop(item)])
+        self._step("add", kind, [*comments, up], [self.drop(item)])
 
-    def _come_volatile(self, change: Difference) -> None:
+    def _add_volatile_column(self, change: Difference) -> None:
         """A column whose default differs from row to row: it is added without it, then filled."""
         item, new = change.after or {}, self._constant_column(change)
         source = current.column_of(change.either)
@@ -313,9 +313,9 @@ class Draft:
             f"adopt_columns({change.table!r}, {empty})",
             f"change_column({empty}, {new})",
         ]
-        self._add("come", "column", up, [self.drop(item)])
+        self._step("add", "column", up, [self.drop(item)])
         not_null = [] if item["nullable"] else [f"set_not_null({new})"]
-        self._add("fill", "column", [f"fill_column({new})", *not_null], [])
+        self._step("fill", "column", [f"fill_column({new})", *not_null], [])
 
     def _change_column(self, change: Difference) -> None:
         before, after = change.before or {}, change.after or {}
@@ -337,10 +337,10 @@ class Draft:
         if after["nullable"] and not before["nullable"]:
             down.append(f"set_not_null({old})")
         if before["nullable"] and not after["nullable"]:
-            self._add("fill", "column", [f"set_not_null({new})"], [])
+            self._step("fill", "column", [f"set_not_null({new})"], [])
             if compare.content({**before, "nullable": False}) == compare.content(after):
                 up = []
-        self._add("change", "column", up, down)
+        self._step("change", "column", up, down)
 
     def _rewrites(self, change: Difference) -> bool:
         """Whether a change of type rewrites the table; refused unless that is allowed."""
@@ -362,11 +362,11 @@ class Draft:
         )
         return True
 
-    def _go_column(self, change: Difference) -> None:
+    def _drop_column(self, change: Difference) -> None:
         item = change.before or {}
         drop = f"drop_columns({change.table!r}, {item['name']!r})"
         kind = "generated" if item.get("generated") else "column"
-        self._add("go", kind, ["# Its values are lost.", drop], [self.again(item)])
+        self._step("drop", kind, ["# Its values are lost.", drop], [self.again(item)])
 
     # Names
 

@@ -49,36 +49,36 @@ REPLACED = {"function": "replace_functions({it})", "trigger": "create_triggers({
 # What happens in which order; a downgrade undoes it in the reverse order. What is quick and can run
 # again comes first, then what stands outside of a transaction, then what has to be seen at once.
 ORDER = {
-    (motion, kind): place
-    for place, (motions, kinds) in enumerate(
+    (action, kind): place
+    for place, (actions, kinds) in enumerate(
         (
-            ("come", "table"),
-            ("come", "column"),
-            ("come", "generated"),
+            ("add", "table"),
+            ("add", "column"),
+            ("add", "generated"),
             ("change", "column table"),
-            ("come change", "storage option"),
-            ("early", "function"),
+            ("add change", "storage option"),
+            ("add_early", "function"),
             # A new key over the columns of an old one would not be added.
-            ("go", "foreign_key"),
+            ("drop", "foreign_key"),
             ("fill", "column"),
-            *(("come change", kind) for kind in OUTSIDE),
+            *(("add change", kind) for kind in OUTSIDE),
             ("revoke", "list"),
-            ("go", "policy"),
-            ("go", "trigger"),
-            ("leave", "function"),
-            ("come change", "function"),
-            ("come change", "trigger"),
-            ("come", "policy"),
-            ("go", "function"),
+            ("drop", "policy"),
+            ("drop", "trigger"),
+            ("drop_early", "function"),
+            ("add change", "function"),
+            ("add change", "trigger"),
+            ("add", "policy"),
+            ("drop", "function"),
             ("grant", "list"),
-            *(("go", kind) for kind in ("check", "exclusion", "unique", "index")),
-            ("go", "storage option"),
-            ("go", "generated"),
-            ("go", "column"),
-            ("go", "table"),
+            *(("drop", kind) for kind in ("check", "exclusion", "unique", "index")),
+            ("drop", "storage option"),
+            ("drop", "generated"),
+            ("drop", "column"),
+            ("drop", "table"),
         )
     )
-    for motion in motions.split()
+    for action in actions.split()
     for kind in kinds.split()
 }
 

@@ -94,8 +94,8 @@ def try_out(connection: Connection, found: Iterable[Difference]) -> None:
         DraftRefused: If PostgreSQL does not accept a definition.
     """
     found = list(found)
-    dropped = [d for d in reversed(found) if d.motion == "go" and d.kind == "column"]
-    lost = {d.table for d in found if d.motion == "go" and d.kind == "table"}
+    dropped = [d for d in reversed(found) if d.action == "drop" and d.kind == "column"]
+    lost = {d.table for d in found if d.action == "drop" and d.kind == "table"}
     dropped = [d for d in dropped if d.table not in lost]
     tried = [d for d in (*found, *_users(dropped, found)) if d.after and d.kind in _TRIALS]
     tables = {d.table for d in (*tried, *dropped) if d.table}

@@ -31,14 +31,14 @@ class Operation:
         statements: Sent exactly as they stand, online; printed exactly so, offline.
         creates: What the schema has afterwards; the manifest of the revision lists it.
         drops: What the schema no longer has.
-        heals: Queries that are asked online only; each row that they return is a statement, which
+        cleanup: Queries that are asked online only; each row that they return is a statement, which
             is executed before the others.
     """
 
     statements: tuple[str, ...]
     creates: tuple[SchemaObject, ...] = ()
     drops: tuple[SchemaObject, ...] = ()
-    heals: tuple[str, ...] = ()
+    cleanup: tuple[str, ...] = ()
 
 
 def objects(kind: str, table: str, names: Iterable[str]) -> tuple[SchemaObject, ...]:
@@ -99,8 +99,8 @@ def run(*operations: Operation | str) -> None:
     script must be what the online run sends, to the letter.
     """
     for operation in map(_as_operation, operations):
-        for query in operation.heals:
-            _heal(query)
+        for query in operation.cleanup:
+            _clean_up(query)
         _send(*operation.statements)
         _declare(operation)
 
@@ -203,7 +203,7 @@ def _execute(statement: str) -> CursorResult[Any]:
     return connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
-def _heal(query: str) -> None:
+def _clean_up(query: str) -> None:
     if not op.get_context().as_sql:
         for statement in list(_execute(query).scalars()):
             _send(*patiently(statement))

@@ -95,7 +95,7 @@ def _build(target: SchemaObject, before: str) -> Operation:
         f" where indexrelid = to_regclass({literal(name)}) and not indisvalid"
     )
     create = _create(target, "concurrently if not exists ")
-    return Operation((before, *patiently(create)), (target,), heals=(invalid,))
+    return Operation((before, *patiently(create)), (target,), cleanup=(invalid,))
 
 
 def release_index(target: SchemaObject) -> Operation:
@@ -261,7 +261,7 @@ def adopt_constraint(target: SchemaObject, *, must_hold: bool = False) -> Operat
         # An index of the name that is there is compared, as long as the constraint is not.
         built = _build(target["index"], _check_and_record(target["index"], is_missing))
         finish = block(when(is_missing, f"{add}\n{forget('index', index_name)}"))
-        return Operation((*built.statements, finish), (target,), heals=built.heals)
+        return Operation((*built.statements, finish), (target,), cleanup=built.cleanup)
     body = when(is_missing, add, _refuse_other(target))
     if kind == "foreign_key":
         same = (
