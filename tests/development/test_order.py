@@ -27,8 +27,10 @@ class Developer:
     def __init__(self, project: Project, commands: Commands, database: Database) -> None:
         self.project, self.commands, self.database = project, commands, database
 
-    def alembic(self, *arguments: str) -> Done:
-        return self.commands.run(self.project.folder, "alembic", *arguments, database=self.database)
+    def alembic(self, *arguments: str, user: str | None = None) -> Done:
+        return self.commands.run(
+            self.project.folder, "alembic", *arguments, database=self.database, user=user
+        )
 
     def succeed(self, *arguments: str) -> Done:
         done = self.alembic(*arguments)
@@ -240,6 +242,27 @@ def test_a_draft_on_a_database_that_is_behind_is_refused(
     developer.succeed("downgrade", "-1")
     SIZE(project)
     developer.assert_refused(*DRAFT)
+
+
+def test_check_needs_no_more_than_a_role_that_only_reads(developer: Developer) -> None:
+    with developer.database.superuser() as connection:
+        connection.exec_driver_sql(
+            "create role check_reader login; grant usage on schema mivaa to check_reader;"
+            "grant select on mivaa.ledger, mivaa.alembic_version to check_reader;"
+            f'alter database "{developer.database.name}" set default_transaction_read_only = on'
+        )
+    try:
+        done = developer.alembic("check", user="check_reader")
+        assert done.code == 0, str(done)
+        SIZE(developer.project)
+        done = developer.alembic("check", user="check_reader")
+        assert done.code != 0
+        assert "column public.documents.size" in done.out + done.err, str(done)
+    finally:
+        with developer.database.superuser() as connection:
+            connection.exec_driver_sql(
+                "set transaction read write; drop owned by check_reader; drop role check_reader"
+            )
 
 
 @pytest.mark.slow
