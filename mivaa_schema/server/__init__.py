@@ -19,7 +19,7 @@ import psycopg2
 from psycopg2 import extensions
 
 from mivaa_schema.errors import MivaaError
-from mivaa_schema.server import folder, processes
+from mivaa_schema.server import host
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,7 +125,7 @@ class EmbeddedServer:
         self.port = port
         # Resolved, because processes are recognised by their working folder.
         self.home = Path(home).expanduser().resolve()
-        self.files = folder.Folder(self.home, major)
+        self.files = host.Folder(self.home, major)
         self.folder, self.data, self.log = self.files.path, self.files.data, self.files.log
         self._source = binaries
 
@@ -139,11 +139,11 @@ class EmbeddedServer:
             MivaaError: one of the errors of this package, with the next step.
         """
         self.files.check_owner()
-        installed = self._source or folder.packaged(self.major)
+        installed = self._source or host.packaged(self.major)
         self.files.make_home()
         with self.files.locked():
             self.files.check_version()
-            pid = processes.postmaster(self.data)
+            pid = host.postmaster(self.data)
             port = self._remembered_port()
             if self.port not in (None, port):
                 port = self.port or 0
@@ -152,8 +152,8 @@ class EmbeddedServer:
                 return
             if pid:
                 # It may not react any more. A short wait is safe: recovery restores the data.
-                processes.end(pid, processes.QUICK)
-            processes.end_orphans(self.data)
+                host.end(pid, host.QUICK)
+            host.end_orphans(self.data)
             self.files.make()
             binaries = self.files.binaries(installed)
             if not self.data.exists():
@@ -168,13 +168,13 @@ class EmbeddedServer:
             MivaaError: one of the errors of this package, with the next step.
         """
         if not self.home.exists():
-            processes.end_orphans(self.data)
+            host.end_orphans(self.data)
             return
         self.files.check_owner()
         with self.files.locked():
-            if pid := processes.postmaster(self.data):
-                processes.end(pid)
-            processes.end_orphans(self.data)
+            if pid := host.postmaster(self.data):
+                host.end(pid)
+            host.end_orphans(self.data)
             where = self.files.remembered().get("socket")
             if where and not Path(where).is_relative_to(self.folder):
                 self.files.do("rm", "-rf", where)
@@ -182,7 +182,7 @@ class EmbeddedServer:
     def status(self) -> ServerStatus:
         """The state of the server; changes nothing."""
         self.files.check_owner()
-        pid = processes.postmaster(self.data)
+        pid = host.postmaster(self.data)
         if pid is None or not self._answers(patience=0):
             return ServerStatus(False, None, self.major, self.data, None)
         return ServerStatus(True, pid, self.major, self.data, self.url())
@@ -270,8 +270,8 @@ class EmbeddedServer:
     def _launch(self, binaries: Path, port: int) -> None:
         # PostgreSQL removes a stale postmaster.pid by itself (after reading the id of its shared
         # memory in it), unless another process has that number by now: then it refuses to start.
-        pid = processes.recorded_pid(self.data)
-        if pid is not None and processes.is_reused(pid):
+        pid = host.recorded_pid(self.data)
+        if pid is not None and host.is_reused(pid):
             self.files.do("rm", "-f", "data/postmaster.pid")
         # No server uses the data folder, so no process listens on a socket that is left there.
         socket_folder = self.files.remembered()["socket"]

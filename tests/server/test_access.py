@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from mivaa_schema.database import create_engine
 from mivaa_schema.server import EmbeddedServer, PortTaken, ServerNotStarted, TcpOff
-from mivaa_schema.server.folder import (
+from mivaa_schema.server.host import (
     BinariesMissing,
     DataFolderDamaged,
     DataFolderForeign,
