@@ -20,13 +20,13 @@ from mivaa_schema.operations import (
     FrozenSQL,
     Operation,
     adopt_table,
-    create_functions,
-    drop_functions,
+    create,
+    drop,
     locked,
-    one_message,
     release_table,
     run,
 )
+from mivaa_schema.operations.batch import one_message
 from mivaa_schema.operations.records import create_ledger, record, undo
 from mivaa_schema.operations.sql import block, when
 from mivaa_schema.operations.tables import lock_incomplete_tables
@@ -180,7 +180,7 @@ def release_vector_extension() -> str:
 
 def upgrade() -> None:
     run(*create_ledger(), adopt_vector_extension())
-    run(create_functions(LOCKING), SQL.run_list("comments.sql"))
+    run(create(LOCKING), SQL.run_list("comments.sql"))
     with one_message() as batch:
         names = {
             table: [column.name for column in columns if not column.primary_key]
@@ -195,4 +195,4 @@ def downgrade() -> None:
     with locked(*TABLES) as batch:
         for table in reversed(TABLES):
             batch.run(release_table(table, *SQL.columns(table)))
-    run(release_vector_extension(), drop_functions(LOCKING), "drop table mivaa.ledger")
+    run(release_vector_extension(), drop(LOCKING), "drop table mivaa.ledger")

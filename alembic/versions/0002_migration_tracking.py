@@ -15,18 +15,16 @@ import sqlalchemy as sa
 
 from mivaa_schema.operations import (
     FrozenSQL,
-    adopt_constraint,
-    adopt_index,
+    adopt,
     adopt_table,
     close_table,
-    create_functions,
-    drop_functions,
+    create,
+    drop,
     foreign_key,
     index,
     locked,
     one_of,
-    release_constraint,
-    release_index,
+    release,
     release_table,
     reopen_table,
     resumable,
@@ -124,21 +122,19 @@ def upgrade() -> None:
     # At once, and not with the other tables: its owner executes what stands in it.
     run(table, close_table(TABLE))
     with resumable(revision):
-        run(adopt_constraint(STATUS), adopt_constraint(CREATED_BY))
-        run(validate(STATUS), validate(CREATED_BY))
-        run(adopt_index(ONE_A_PHASE))
-    run(create_functions(*FUNCTIONS, again=True), SQL.run_list("comments.sql"))
+        run(adopt(STATUS, CREATED_BY))
+        run(validate(STATUS, CREATED_BY))
+        run(adopt(ONE_A_PHASE))
+    run(create(*FUNCTIONS, again=True), SQL.run_list("comments.sql"))
 
 
 def downgrade() -> None:
     with locked(TABLE) as batch:
         batch.run(
-            drop_functions(*FUNCTIONS),
+            drop(*FUNCTIONS),
             # A table of the platform's keeps its own rows.
             f"delete from {TABLE} where migration_name = {literal(MIGRATION)}",
-            release_index(ONE_A_PHASE),
-            release_constraint(CREATED_BY),
-            release_constraint(STATUS),
+            release(STATUS, CREATED_BY, ONE_A_PHASE),
             reopen_table(TABLE),
             release_table(TABLE, *SQL.columns(TABLE)),
         )

@@ -18,15 +18,18 @@ import re
 from mivaa_schema.operations import (
     FrozenSQL,
     Operation,
-    begin_phase,
-    complete_phase,
-    create_functions,
-    drop_functions,
-    roll_back_phase,
-    rollback_of,
+    create,
+    drop,
     run,
 )
-from mivaa_schema.operations.records import record, undo
+from mivaa_schema.operations.entities import rollback_of
+from mivaa_schema.operations.records import (
+    begin_phase,
+    complete_phase,
+    record,
+    roll_back_phase,
+    undo,
+)
 from mivaa_schema.operations.sql import EVERY_API_GRANTEE, block, literal, when
 
 revision = "0003"
@@ -95,10 +98,10 @@ def drop_aliases() -> str:
 
 
 def upgrade() -> None:
-    run(begin_phase(PHASE), create_functions(*FUNCTIONS))
+    run(begin_phase(PHASE), create(*FUNCTIONS))
     run(SQL.run_list("grants.sql"), SQL.run_list("comments.sql"))
     run(create_aliases(), complete_phase(PHASE, rollback_of(__file__, "0003")))
 
 
 def downgrade() -> None:
-    run(roll_back_phase(PHASE), drop_aliases(), drop_functions(*FUNCTIONS), CLOSE_TO_AUTH)
+    run(roll_back_phase(PHASE), drop_aliases(), drop(*FUNCTIONS), CLOSE_TO_AUTH)

@@ -19,32 +19,25 @@ from sqlalchemy.dialects.postgresql import JSONB
 from mivaa_schema.operations import (
     FrozenSQL,
     Operation,
-    adopt_constraint,
-    adopt_index,
+    adopt,
     adopt_table,
     analyze,
-    begin_phase,
-    complete_phase,
-    create_functions,
-    create_triggers,
-    drop_functions,
-    drop_on_tables,
+    create,
+    drop,
     foreign_key,
     index,
     locked,
     not_null,
-    one_message,
     one_of,
-    release_constraint,
-    release_index,
+    release,
     release_table,
     resumable,
-    roll_back_phase,
-    rollback_of,
     run,
     validate,
 )
-from mivaa_schema.operations.records import recorded
+from mivaa_schema.operations.batch import one_message
+from mivaa_schema.operations.entities import rollback_of
+from mivaa_schema.operations.records import begin_phase, complete_phase, recorded, roll_back_phase
 from mivaa_schema.operations.tables import fill, lock_incomplete_tables
 
 revision = "0004"
@@ -319,7 +312,7 @@ def fill_chunk_workspaces() -> Operation:
 
 
 def upgrade() -> None:
-    run(begin_phase(PHASE), create_functions(*FUNCTIONS, again=True))
+    run(begin_phase(PHASE), create(*FUNCTIONS, again=True))
     with one_message() as batch:
         names = {
             table: [column.name for column in columns if not column.primary_key]
@@ -330,23 +323,22 @@ def upgrade() -> None:
             batch.run(adopt_table(table, *columns, comment=comment))
     with resumable(revision):
         with locked(*ALL_TABLES, mode="share row exclusive") as batch:
-            batch.run(create_triggers(*RULES))
+            batch.run(create(*RULES))
         run(fill_chunk_workspaces())
-        run(*(adopt_index(key) for key in (*WORKSPACE_KEYS, ONE_MEMBERSHIP)))
+        run(adopt(*WORKSPACE_KEYS, ONE_MEMBERSHIP))
         # Each in a transaction of its own: the next one waits for its table with nothing held.
-        run(*(adopt_constraint(constraint) for constraint in CONSTRAINTS))
-        run(*(validate(constraint) for constraint in CONSTRAINTS))
+        run(adopt(*CONSTRAINTS))
+        run(validate(*CONSTRAINTS))
         run(analyze("public.workspace_members", *(f"public.{table}" for table in WORKSPACE_TABLES)))
     run(complete_phase(PHASE, rollback_of(__file__, "0004")))
     with locked(*ALL_TABLES, mode="share row exclusive") as batch:
-        batch.run(create_triggers(*UPDATED_AT), SQL.run_list("comments.sql"))
+        batch.run(create(*UPDATED_AT), SQL.run_list("comments.sql"))
 
 
 def downgrade() -> None:
     with locked(*ALL_TABLES) as batch:
         batch.run(roll_back_phase(PHASE))
-        batch.run(*(release_constraint(constraint) for constraint in reversed(CONSTRAINTS)))
-        batch.run(*(release_index(key) for key in reversed((*WORKSPACE_KEYS, ONE_MEMBERSHIP))))
-        batch.run(drop_on_tables(*RULES, *UPDATED_AT), drop_functions(*FUNCTIONS))
+        batch.run(release(*WORKSPACE_KEYS, ONE_MEMBERSHIP, *CONSTRAINTS))
+        batch.run(drop(*FUNCTIONS, *RULES, *UPDATED_AT))
         for table in reversed(EXTRACTION_TABLES):
             batch.run(release_table(table, *SQL.columns(table)))

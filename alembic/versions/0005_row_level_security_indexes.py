@@ -14,16 +14,15 @@ Revises: 0004
 """
 
 from mivaa_schema.operations import (
-    adopt_index,
+    adopt,
     analyze,
-    begin_phase,
     index,
     locked,
-    release_index,
+    release,
     resumable,
-    roll_back_phase,
     run,
 )
+from mivaa_schema.operations.records import begin_phase, roll_back_phase
 
 revision = "0005"
 down_revision = "0004"
@@ -70,9 +69,9 @@ TABLES = (
 def upgrade() -> None:
     run(begin_phase(PHASE))
     with resumable(revision):
-        run(*map(adopt_index, INDEXES), analyze(*TABLES))
+        run(adopt(*INDEXES), analyze(*TABLES))
 
 
 def downgrade() -> None:
     with locked(*TABLES) as batch:
-        batch.run(*map(release_index, reversed(INDEXES)), roll_back_phase(PHASE))
+        batch.run(release(*INDEXES), roll_back_phase(PHASE))

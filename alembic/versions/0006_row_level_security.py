@@ -22,18 +22,15 @@ from alembic import op
 from mivaa_schema.operations import (
     FrozenSQL,
     Operation,
-    complete_phase,
     listed,
     locked,
-    reopen_phase,
     reopen_table,
-    rollback_of,
     run,
     unlisted,
 )
 from mivaa_schema.operations.access import closing, enabling_row_security
-from mivaa_schema.operations.entities import SqlFile
-from mivaa_schema.operations.records import record, recorded, undo
+from mivaa_schema.operations.entities import SqlFile, rollback_of
+from mivaa_schema.operations.records import complete_phase, record, recorded, reopen_phase, undo
 from mivaa_schema.operations.sql import EVERY_API_GRANTEE, block, when
 
 revision = "0006"

@@ -18,27 +18,20 @@ from pgvector.sqlalchemy import VECTOR
 
 from mivaa_schema.operations import (
     FrozenSQL,
-    adopt_columns,
-    adopt_constraint,
-    adopt_index,
-    begin_phase,
-    create_functions,
-    create_triggers,
-    drop_functions,
-    drop_on_tables,
+    adopt,
+    column,
+    create,
+    drop,
     index,
     locked,
     one_of,
-    release_columns,
-    release_constraint,
-    release_index,
-    restore_column_storage,
+    release,
     resumable,
-    roll_back_phase,
     run,
-    set_column_storage,
+    storage,
     validate,
 )
+from mivaa_schema.operations.records import begin_phase, roll_back_phase
 
 revision = "0007"
 down_revision = "0006"
@@ -114,23 +107,20 @@ COLUMNS = (
 
 
 def upgrade() -> None:
-    run(begin_phase(PHASE), create_functions(*FUNCTIONS, again=True))
+    run(begin_phase(PHASE), create(*FUNCTIONS, again=True))
     with locked(*TABLES) as batch:
         for table in TABLES:
-            batch.run(adopt_columns(table, *COLUMNS))
-            batch.run(set_column_storage(table, "embedding_v2", "plain"))
-        batch.run(create_triggers(*TRIGGERS), SQL.run_list("comments.sql"))
+            batch.run(adopt(*(column(table, source) for source in COLUMNS)))
+            batch.run(adopt(storage("embedding_v2", table, "plain")))
+        batch.run(create(*TRIGGERS), SQL.run_list("comments.sql"))
     with resumable(revision):
-        run(*map(adopt_constraint, CHECKS), *map(validate, CHECKS))
-        run(*map(adopt_index, INDEXES))
+        run(adopt(*CHECKS), validate(*CHECKS))
+        run(adopt(*INDEXES))
 
 
 def downgrade() -> None:
     with locked(*TABLES) as batch:
-        batch.run(*map(release_index, reversed(INDEXES)))
-        batch.run(*map(release_constraint, reversed(CHECKS)))
-        batch.run(drop_on_tables(*TRIGGERS), drop_functions(*FUNCTIONS))
+        batch.run(release(*CHECKS, *INDEXES), drop(*FUNCTIONS, *TRIGGERS))
         for table in reversed(TABLES):
-            batch.run(restore_column_storage(table, "embedding_v2"))
-            batch.run(release_columns(table, *SQL.columns(table)))
+            batch.run(release(*SQL.columns(table), storage("embedding_v2", table, "plain")))
         batch.run(roll_back_phase(PHASE))

@@ -14,13 +14,12 @@ Revises: 0007
 
 from mivaa_schema.operations import (
     FrozenSQL,
-    complete_phase,
-    create_functions,
-    drop_functions,
-    reopen_phase,
-    rollback_of,
+    create,
+    drop,
     run,
 )
+from mivaa_schema.operations.entities import rollback_of
+from mivaa_schema.operations.records import complete_phase, reopen_phase
 
 revision = "0008"
 down_revision = "0007"
@@ -42,9 +41,9 @@ FUNCTIONS = (
 
 
 def upgrade() -> None:
-    run(create_functions(*FUNCTIONS), SQL.run_list("comments.sql"), SQL.run_list("grants.sql"))
+    run(create(*FUNCTIONS), SQL.run_list("comments.sql"), SQL.run_list("grants.sql"))
     run(complete_phase(PHASE, rollback_of(__file__, "0008", "0007")))
 
 
 def downgrade() -> None:
-    run(reopen_phase(PHASE), drop_functions(*FUNCTIONS))
+    run(reopen_phase(PHASE), drop(*FUNCTIONS))

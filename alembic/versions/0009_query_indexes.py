@@ -15,18 +15,16 @@ Revises: 0008
 import sqlalchemy as sa
 
 from mivaa_schema.operations import (
-    adopt_index,
+    adopt,
     analyze,
-    begin_phase,
     index,
     locked,
-    release_index,
-    reset_table_options,
+    option,
+    release,
     resumable,
-    roll_back_phase,
     run,
-    set_table_options,
 )
+from mivaa_schema.operations.records import begin_phase, roll_back_phase
 
 revision = "0009"
 down_revision = "0008"
@@ -52,21 +50,18 @@ INDEXES = (
         postgresql_where="user_id is not null",
     ),
 )
-OPTIONS = {
-    "public.documents": {"autovacuum_analyze_scale_factor": "0.05"},
-    "public.document_chunks": {"autovacuum_analyze_scale_factor": "0.05"},
-}
+TABLES = ("public.documents", "public.document_chunks")
+OPTIONS = tuple(option("autovacuum_analyze_scale_factor", table, "0.05") for table in TABLES)
 
 
 def upgrade() -> None:
     run(begin_phase(PHASE))
-    run(*(set_table_options(table, options) for table, options in OPTIONS.items()))
+    run(adopt(*OPTIONS))
     with resumable(revision):
-        run(*map(adopt_index, INDEXES), analyze(*OPTIONS))
+        run(adopt(*INDEXES), analyze(*TABLES))
 
 
 def downgrade() -> None:
-    with locked(*OPTIONS) as batch:
-        batch.run(*map(release_index, reversed(INDEXES)))
-        batch.run(*(reset_table_options(table, tuple(given)) for table, given in OPTIONS.items()))
+    with locked(*TABLES) as batch:
+        batch.run(release(*OPTIONS, *INDEXES))
         batch.run(roll_back_phase(PHASE))

@@ -15,13 +15,12 @@ Revises: 0009
 
 from mivaa_schema.operations import (
     FrozenSQL,
-    complete_phase,
-    create_functions,
-    drop_functions,
-    reopen_phase,
-    rollback_of,
+    create,
+    drop,
     run,
 )
+from mivaa_schema.operations.entities import rollback_of
+from mivaa_schema.operations.records import complete_phase, reopen_phase
 
 revision = "0010"
 down_revision = "0009"
@@ -45,9 +44,9 @@ FUNCTIONS = (
 
 
 def upgrade() -> None:
-    run(create_functions(*FUNCTIONS), SQL.run_list("grants.sql"), SQL.run_list("comments.sql"))
+    run(create(*FUNCTIONS), SQL.run_list("grants.sql"), SQL.run_list("comments.sql"))
     run(complete_phase(PHASE, rollback_of(__file__, "0010", "0009")))
 
 
 def downgrade() -> None:
-    run(reopen_phase(PHASE), drop_functions(*FUNCTIONS))
+    run(reopen_phase(PHASE), drop(*FUNCTIONS))

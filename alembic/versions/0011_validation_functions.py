@@ -17,12 +17,11 @@ Revises: 0010
 
 from mivaa_schema.operations import (
     FrozenSQL,
-    begin_phase,
-    create_functions,
-    drop_functions,
-    roll_back_phase,
+    create,
+    drop,
     run,
 )
+from mivaa_schema.operations.records import begin_phase, roll_back_phase
 
 revision = "0011"
 down_revision = "0010"
@@ -48,9 +47,9 @@ FUNCTIONS = (
 
 
 def upgrade() -> None:
-    run(begin_phase(PHASE), create_functions(*FUNCTIONS))
+    run(begin_phase(PHASE), create(*FUNCTIONS))
     run(SQL.run_list("grants.sql"), SQL.run_list("comments.sql"))
 
 
 def downgrade() -> None:
-    run(drop_functions(*FUNCTIONS), roll_back_phase(PHASE))
+    run(drop(*FUNCTIONS), roll_back_phase(PHASE))

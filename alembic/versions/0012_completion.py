@@ -11,8 +11,9 @@ Revision ID: 0012
 Revises: 0011
 """
 
-from mivaa_schema.operations import complete_phase, reopen_phase, rollback_of, run
-from mivaa_schema.operations.records import MIGRATION
+from mivaa_schema.operations import run
+from mivaa_schema.operations.entities import rollback_of
+from mivaa_schema.operations.records import MIGRATION, complete_phase, reopen_phase
 from mivaa_schema.operations.sql import block, literal, text_array, when
 
 revision = "0012"

@@ -27,7 +27,15 @@ from sqlalchemy.sql.elements import BindParameter, ClauseElement
 
 from mivaa_schema.drafting.errors import NotDrafted, SqlFileRefused
 from mivaa_schema.history import SchemaObject
-from mivaa_schema.operations import check, column, exclusion, foreign_key, unique
+from mivaa_schema.operations import (
+    check,
+    column,
+    exclusion,
+    foreign_key,
+    option,
+    storage,
+    unique,
+)
 from mivaa_schema.operations.constraints import described_index
 from mivaa_schema.operations.entities import LISTS, sql_files, statements
 from mivaa_schema.operations.sql import DIALECT
@@ -226,13 +234,11 @@ def _storage(path: Path, line: int, statement: str) -> SchemaObject:
     """A statement of ``storage.sql``: how a column is stored, or a parameter of a table."""
     words = statement.split()
     match words:
-        case ["alter", "table", table, "alter", "column", name, "set", "storage", storage]:
-            table, name = table.replace('"', ""), name.strip('"')
-            return {"kind": "storage", "table": table, "name": name, "storage": storage}
+        case ["alter", "table", table, "alter", "column", name, "set", "storage", how]:
+            return storage(name.strip('"'), table.replace('"', ""), how)
         case ["alter", "table", table, "set", *rest]:
             name, _, value = " ".join(rest).strip("()").partition("=")
-            table = table.replace('"', "")
-            return {"kind": "option", "table": table, "name": name.strip(), "value": value.strip()}
+            return option(name.strip(), table.replace('"', ""), value.strip())
     raise SqlFileRefused(
         path=f"{path}:{line}",
         detail="expected alter table ... alter column ... set storage ..., or"

@@ -14,7 +14,7 @@ from mivaa_schema.drafting.compare import Difference, describe
 from mivaa_schema.drafting.errors import HeldUnderLock, LooksLikeRename, NotDrafted
 from mivaa_schema.drafting.files import in_order, must_be_recreated, subject, users_of
 from mivaa_schema.drafting.render import Renderer, constant_name, literal
-from mivaa_schema.drafting.steps import AGAIN, CALLS, LYING, ORDER, OUTSIDE, REPLACED, Step
+from mivaa_schema.drafting.steps import LYING, ORDER, OUTSIDE, REPLACED, VALIDATED, Step
 from mivaa_schema.operations.entities import LISTS
 from mivaa_schema.operations.tables import default_of, is_free_change, printed_type
 
@@ -172,7 +172,7 @@ class Draft:
         """A function, trigger or policy: created, dropped, replaced, or dropped and created."""
         kind, before, after = change.kind, change.before, change.after
         if before and after and change.key not in self.recreated:
-            new, old = (REPLACED[kind].format(it=self.expression(o)) for o in (after, before))
+            new, old = (f"replace({self.expression(o)})" for o in (after, before))
             self._step("change", kind, [new], [old])
             return
         if before:
@@ -182,7 +182,7 @@ class Draft:
             action, up = "add", self.create(after)
             if kind == "function" and not before and self._is_used_early(after):
                 # The transaction that creates it may be run again.
-                action, up = "add_early", f"create_functions({self.expression(after)}, again=True)"
+                action, up = "add_early", f"create({self.expression(after)}, again=True)"
             self._step(action, kind, [up], [self.drop(after)])
 
     def _is_used_early(self, item: SchemaObject) -> bool:
@@ -289,12 +289,11 @@ class Draft:
                 " to put in it. Give it a server_default; or let it be nullable, fill it, and"
                 " make it NOT NULL in a later revision",
             )
-        up = f"adopt_columns({change.table!r}, {self._column(change)})"
-        self._step("add", kind, [*comments, up], [self.drop(item)])
+        self._step("add", kind, [*comments, self.create(item)], [self.drop(item)])
 
     def _add_volatile_column(self, change: Difference) -> None:
         """A column whose default differs from row to row: it is added without it, then filled."""
-        item, new = change.after or {}, self._constant_column(change)
+        item, new = change.after or {}, self.expression(change.either)
         source = current.column_of(change.either)
         keys = [(str(c.name), printed_type(c.type)) for c in source.table.primary_key.columns]
         if keys != [("id", "uuid")]:
@@ -310,7 +309,7 @@ class Draft:
         )
         up = [
             "# The default differs from row to row; rows that are there are filled in batches.",
-            f"adopt_columns({change.table!r}, {empty})",
+            f"adopt({empty})",
             f"change_column({empty}, {new})",
         ]
         self._step("add", "column", up, [self.drop(item)])
@@ -326,7 +325,7 @@ class Draft:
                 reason="whether and how a value is generated cannot be changed in place; add"
                 " another column",
             )
-        old, new = self.expression(before), self._constant_column(change)
+        old, new = self.expression(before), self.expression(after)
         comments, told, told_back = [], "", ""
         if before["type"] != after["type"]:
             told_back = ", rewrite=True"
@@ -364,9 +363,9 @@ class Draft:
 
     def _drop_column(self, change: Difference) -> None:
         item = change.before or {}
-        drop = f"drop_columns({change.table!r}, {item['name']!r})"
         kind = "generated" if item.get("generated") else "column"
-        self._step("drop", kind, ["# Its values are lost.", drop], [self.again(item)])
+        up = ["# Its values are lost.", f"drop({self.expression(item)})"]
+        self._step("drop", kind, up, [self.again(item)])
 
     # Names
 
@@ -379,20 +378,18 @@ class Draft:
 
     def create(self, item: SchemaObject) -> str:
         """The expression that creates an object in an upgrade."""
-        return self._call(CALLS[item["kind"]][0], item)
+        it = self.expression(item)
+        if item["kind"] in VALIDATED:
+            return f"adopt({it}, must_hold=True), validate({it}, must_hold=True)"
+        return f"create({it})" if "file" in item else f"adopt({it})"
 
     def drop(self, item: SchemaObject) -> str:
         """The expression that drops an object."""
-        return self._call(CALLS[item["kind"]][1], item)
+        return f"{'drop' if 'file' in item else 'release'}({self.expression(item)})"
 
     def again(self, item: SchemaObject) -> str:
         """The expression that creates an object again in a downgrade."""
-        return self._call(AGAIN.get(item["kind"], CALLS[item["kind"]][0]), item)
-
-    def _call(self, template: str, item: SchemaObject) -> str:
-        given = {name: repr(value) for name, value in item.items()}
-        it = self.expression(item) if "{it}" in template else ""
-        return template.format(**{**given, "it": it})
+        return f"{'create' if 'file' in item else 'restore'}({self.expression(item)})"
 
     def expression(self, item: SchemaObject) -> str:
         """An object: a file, the constant of a new object, or the object of an older manifest."""
@@ -404,7 +401,7 @@ class Draft:
             stem = item["file"].rpartition("/")[2].removesuffix(".sql")
             return f"{self.sql(older)}.{kind}({stem!r})"
         if older is None:
-            return self._constant(constant_name(item), self.renderer.item(item))
+            return self._constant(constant_name(item), self._described(item))
         place = f", {item['table']!r}" if item.get("table") else ""
         return f"{self.sql(older)}.object({kind!r}, {name!r}{place})"
 
@@ -413,12 +410,10 @@ class Draft:
             name += "_"
         return name
 
-    def _column(self, change: Difference) -> str:
-        return self.renderer.column(current.column_of(change.either))
-
-    def _constant_column(self, change: Difference) -> str:
-        value = f"column({change.table!r}, {self._column(change)})"
-        return self._constant(constant_name(change.either), value)
+    def _described(self, item: SchemaObject) -> str:
+        if item["kind"] != "column":
+            return self.renderer.item(item)
+        return f"column({item['table']!r}, {self.renderer.column(current.column_of(item))})"
 
 
 _SAME_FOR_ALL = re.compile(

@@ -36,8 +36,9 @@ class Renderer:
 
     @staticmethod
     def item(item: SchemaObject) -> str:
-        """An index or a constraint, by the operation that gives the object."""
-        given = {name: value for name, value in item.items() if name != "kind"}
+        """An index, a constraint or a setting, by the operation that gives the object."""
+        read = ("kind", "path", "line")
+        given = {name: value for name, value in item.items() if name not in read}
         if item["kind"] == "index":
             given["name"] = item["name"].partition(".")[2]
             given["columns"] = given.pop("definition")
@@ -81,8 +82,10 @@ def render_item(kind: str, item: Any, context: AutogenContext) -> str | bool:
 def constant_name(item: SchemaObject) -> str:
     """The name of the constant that holds an object."""
     name = item["name"].removeprefix("public.")
-    if item["kind"] == "column":
+    if item["kind"] in ("column", "storage", "option"):
         name = f"{item['table'].partition('.')[2]}_{name}"
+    if item["kind"] == "storage":
+        name += "_storage"
     name = re.sub(r"\W+", "_", name).upper().strip("_")
     return name if name.isidentifier() else f"OBJECT_{name}"
 

@@ -1,50 +1,20 @@
-"""What a drafted revision calls for each kind of object, and in which order."""
+"""In which order a drafted revision does what it does."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-# How an object is created, and how that is undone.
-_CONSTRAINT = ("adopt_constraint({it})", "release_constraint({it})")
-_VALIDATED = (
-    "adopt_constraint({it}, must_hold=True), validate({it}, must_hold=True)",
-    "release_constraint({it})",
-)
-CALLS = {
-    "column": ("adopt_columns({table}, {it})", "release_columns({table}, {name})"),
-    "index": ("adopt_index({it})", "release_index({it})"),
-    "unique": _CONSTRAINT,
-    "exclusion": _CONSTRAINT,
-    "check": _VALIDATED,
-    "foreign_key": _VALIDATED,
-    "storage": (
-        "set_column_storage({table}, {name}, {storage})",
-        "restore_column_storage({table}, {name})",
-    ),
-    "option": (
-        "set_table_options({table}, {{{name}: {value}}})",
-        "reset_table_options({table}, [{name}])",
-    ),
-    "function": ("create_functions({it})", "drop_functions({it})"),
-    "trigger": ("create_triggers({it})", "drop_on_tables({it})"),
-    "policy": ("create_policies({it})", "drop_on_tables({it})"),
-}
-
 OUTSIDE = ("index", "unique", "exclusion", "check", "foreign_key")
 """Kinds of objects that are created outside of a transaction."""
 
-AGAIN = {
-    **dict.fromkeys(OUTSIDE, "restore_constraint({it})"),
-    "index": "restore_index({it})",
-    "column": "restore_column({it})",
-}
-"""How a downgrade creates them again: all of it is in one transaction."""
+VALIDATED = ("check", "foreign_key")
+"""Kinds of constraints that are added without looking at the rows, and validated afterwards."""
 
-LYING = frozenset(CALLS) - {"function", "option"}
+LYING = (*OUTSIDE, "column", "storage", "trigger", "policy")
 """Kinds of objects whose change needs a strong lock on their table."""
 
-REPLACED = {"function": "replace_functions({it})", "trigger": "create_triggers({it})"}
-"""How a file takes the place of an older one."""
+REPLACED = ("function", "trigger")
+"""Kinds of files that can take the place of an older one."""
 
 # What happens in which order; a downgrade undoes it in the reverse order. What is quick and can run
 # again comes first, then what stands outside of a transaction, then what has to be seen at once.

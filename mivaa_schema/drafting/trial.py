@@ -14,15 +14,7 @@ from mivaa_schema.drafting.compare import Difference, place
 from mivaa_schema.drafting.errors import DraftRefused
 from mivaa_schema.drafting.files import subject
 from mivaa_schema.migrations import describe as describe_error
-from mivaa_schema.operations import (
-    Operation,
-    adopt_columns,
-    change_column,
-    restore_constraint,
-    restore_index,
-    set_column_storage,
-    set_table_options,
-)
+from mivaa_schema.operations import Operation, adopt, change_column, restore
 from mivaa_schema.operations.entities import SqlFile
 from mivaa_schema.operations.sql import qualified, quote
 
@@ -33,7 +25,7 @@ if TYPE_CHECKING:
 def _column(change: Difference) -> Operation:
     item, before = change.either, change.before
     if before is None:
-        return adopt_columns(change.table, item)
+        return adopt(item)
     return change_column(before, item, rewrite=True)
 
 
@@ -52,7 +44,7 @@ def _said(change: Difference) -> Operation:
 
 
 def _constraint(change: Difference) -> Operation:
-    return restore_constraint(change.either)
+    return restore(change.either)
 
 
 def _bare(change: Difference) -> str:
@@ -65,13 +57,13 @@ _TRIALS: dict[str, Callable[[Difference], Operation]] = {
     "table": _table,
     "function": _file,
     # The real index is not looked at: one of its name may be there.
-    "index": lambda d: restore_index({**d.either, "name": f"pg_temp.{_bare(d)}"}),
+    "index": lambda d: restore({**d.either, "name": f"pg_temp.{_bare(d)}"}),
     "unique": _constraint,
     "exclusion": _constraint,
     "check": _constraint,
     "foreign_key": _constraint,
-    "storage": lambda d: set_column_storage(d.table, d.either["name"], d.either["storage"]),
-    "option": lambda d: set_table_options(d.table, {d.either["name"]: d.either["value"]}),
+    "storage": lambda d: adopt(d.either),
+    "option": lambda d: adopt(d.either),
     "trigger": _file,
     "policy": _file,
     "grant": _said,

@@ -12,17 +12,9 @@ from sqlalchemy import text
 from mivaa_schema import database, history, migrations
 from mivaa_schema.errors import MivaaError
 from mivaa_schema.migrations import waits
-from mivaa_schema.operations import (
-    Operation,
-    release_columns,
-    release_constraint,
-    release_index,
-    release_table,
-    reopen_table,
-    reset_table_options,
-    restore_column_storage,
-)
+from mivaa_schema.operations import release, release_table, reopen_table
 from mivaa_schema.operations.batch import REVISION
+from mivaa_schema.operations.constraints import release_constraint
 from mivaa_schema.operations.records import MIGRATION, undo
 from mivaa_schema.operations.sql import block, qualified, quote
 
@@ -109,21 +101,22 @@ def _policies(table: str) -> list[str]:
 def _reverting(kind: str, name: str, table: str, bare: str) -> tuple[str, ...]:
     """The statements with which the operations of revisions revert an object of the ledger."""
     item = {"kind": kind, "table": table, "name": bare}
+    match kind:
+        case "acl" | "row_security":
+            return reopen_table(table).statements
+        case "table":
+            return release_table(name).statements
+        case "constraint":
+            return release_constraint(item).statements
+        case "index":
+            return release({**item, "name": name}).statements
+        case "column" | "option" | "storage":
+            return release(item).statements
     drop = f"drop {kind} {name if kind == 'function' else qualified(name)};"
     if kind == "rules":
         on = f"on {qualified(table)};"
         drop = "\n".join(f"drop policy if exists {quote(p)} {on}" for p in _policies(table))
-    other = Operation((block(undo(kind, name, drop)),))
-    return {
-        "acl": reopen_table(table),
-        "row_security": reopen_table(table),
-        "constraint": release_constraint(item),
-        "index": release_index({**item, "name": name}),
-        "option": reset_table_options(table, [bare]),
-        "storage": restore_column_storage(table, bare),
-        "column": release_columns(table, bare),
-        "table": release_table(name),
-    }.get(kind, other).statements
+    return (block(undo(kind, name, drop)),)
 
 
 def _split(connection: Connection, kind: str, name: str) -> tuple[str, str]:

@@ -4,21 +4,34 @@ A revision reads nothing of the current models or SQL files; these operations ar
 Each returns the statements that it stands for, and what it does to the schema; ``run()``, or a
 batch, sends them. The statements are the same online, offline and in a rollback, so every decision
 that depends on the database is taken by the database, in an anonymous block.
+
+What stands on a table is described first: ``column()``, ``index()``, ``check()``, ``foreign_key()``
+and so on give an object of the schema, which ``adopt()``, ``release()`` and the others take. What
+a file creates, a function, trigger or policy, is given by ``FrozenSQL``.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import groupby
+from typing import Any
 
 from mivaa_schema.operations.access import (
     close_table,
+    option,
     reopen_table,
-    reset_table_options,
-    restore_column_storage,
-    set_column_storage,
-    set_table_options,
+    reset_option,
+    reset_storage,
+    set_option,
+    set_storage,
+    storage,
 )
 from mivaa_schema.operations.batch import (
     Operation,
+    SchemaObject,
     analyze,
     locked,
-    one_message,
     resumable,
     run,
 )
@@ -36,25 +49,18 @@ from mivaa_schema.operations.constraints import (
     restore_constraint,
     restore_index,
     unique,
-    validate,
+    validate_constraint,
 )
 from mivaa_schema.operations.entities import (
     FrozenSQL,
+    SqlFile,
     create_functions,
     create_policies,
     create_triggers,
-    drop_functions,
-    drop_on_tables,
+    drop_files,
     listed,
     replace_functions,
-    rollback_of,
     unlisted,
-)
-from mivaa_schema.operations.records import (
-    begin_phase,
-    complete_phase,
-    reopen_phase,
-    roll_back_phase,
 )
 from mivaa_schema.operations.tables import (
     adopt_columns,
@@ -73,24 +79,16 @@ from mivaa_schema.operations.tables import (
 __all__ = [
     "FrozenSQL",
     "Operation",
-    "adopt_columns",
-    "adopt_constraint",
-    "adopt_index",
+    "adopt",
     "adopt_table",
     "analyze",
-    "begin_phase",
     "change_column",
     "check",
     "close_table",
     "column",
     "comment_on_table",
-    "complete_phase",
-    "create_functions",
-    "create_policies",
-    "create_triggers",
-    "drop_columns",
-    "drop_functions",
-    "drop_on_tables",
+    "create",
+    "drop",
     "exclusion",
     "fill_column",
     "foreign_key",
@@ -98,28 +96,132 @@ __all__ = [
     "listed",
     "locked",
     "not_null",
-    "one_message",
     "one_of",
-    "release_columns",
-    "release_constraint",
-    "release_index",
+    "option",
+    "release",
     "release_table",
-    "reopen_phase",
     "reopen_table",
-    "replace_functions",
-    "reset_table_options",
-    "restore_column",
-    "restore_column_storage",
-    "restore_constraint",
-    "restore_index",
+    "replace",
+    "restore",
     "resumable",
-    "roll_back_phase",
-    "rollback_of",
     "run",
-    "set_column_storage",
     "set_not_null",
-    "set_table_options",
+    "storage",
     "unique",
     "unlisted",
     "validate",
 ]
+
+Handlers = dict[str, Callable[..., Operation]]
+
+CONSTRAINTS = ("foreign_key", "check", "unique", "exclusion")
+
+
+def adopt(*targets: SchemaObject, must_hold: bool = False) -> Operation:
+    """Create what is not there, and record that; what is there stays as it is.
+
+    - Columns are added, each nullable or with a constant default, so that no row is rewritten.
+    - An index is built concurrently, and a unique constraint gets its index so; both only inside of
+      :func:`resumable`. An index of the name with another definition stops the upgrade.
+    - A foreign key or check holds for new rows at once; :func:`validate` looks at the old ones.
+      With ``must_hold``, rows that do not meet a check stop the revision on a table that the chain
+      created; elsewhere, and without it, the check is left off with a warning.
+    - A storage parameter is set unless somebody has set it; the storage of a column is set, and
+      how it was is recorded.
+    """
+    adopting = partial(adopt_constraint, must_hold=must_hold)
+    handlers = {**_ADOPT, **dict.fromkeys(CONSTRAINTS, _each(adopting))}
+    return _together(handlers, targets)
+
+
+def release(*targets: SchemaObject) -> Operation:
+    """Undo :func:`adopt`, last one first: drop or reset what the chain created or set."""
+    return _together(_RELEASE, reversed(targets))
+
+
+def restore(*targets: SchemaObject) -> Operation:
+    """Create again, in a transaction, what :func:`release` or :func:`drop` has dropped.
+
+    Plainly, so that a rollback can do it too: while an index is built, or the rows of a constraint
+    are looked at, writers of the table wait. A column comes back without its values.
+    """
+    return _together(_RESTORE, targets)
+
+
+def validate(*targets: SchemaObject, must_hold: bool = False) -> Operation:
+    """Validate foreign keys and checks that :func:`adopt` added; only inside of :func:`resumable`.
+
+    Rows that do not meet one block nothing: a foreign key stays NOT VALID, since old rows can be
+    updated under it, and a check is dropped again. With ``must_hold``, those of a table that the
+    chain created stop the revision.
+    """
+    return _combined(validate_constraint(target, must_hold=must_hold) for target in targets)
+
+
+def create(*files: SqlFile, again: bool = False) -> Operation:
+    """Create functions, triggers and policies, in this order.
+
+    A function is executable by its owner alone until it is granted. With ``again``, an interrupted
+    run may have created the functions already.
+    """
+    return _together({**_CREATE, "function": partial(create_functions, again=again)}, files)
+
+
+def replace(*files: SqlFile) -> Operation:
+    """Put other definitions in the place of functions and triggers; their privileges stay."""
+    return _together(_REPLACE, files)
+
+
+def drop(*targets: SqlFile | SchemaObject) -> Operation:
+    """Drop functions, triggers and policies, or columns with their values; last one first.
+
+    A column that an adopted platform brought along stays.
+    """
+    return _together(_DROP, reversed(targets))
+
+
+def _each(handler: Callable[[SchemaObject], Operation]) -> Callable[..., Operation]:
+    return lambda *targets: _combined(map(handler, targets))
+
+
+_ADOPT: Handlers = {
+    "column": adopt_columns,
+    "index": _each(adopt_index),
+    "storage": _each(set_storage),
+    "option": _each(set_option),
+}
+_RELEASE: Handlers = {
+    "column": release_columns,
+    "index": _each(release_index),
+    **dict.fromkeys(CONSTRAINTS, _each(release_constraint)),
+    "storage": _each(reset_storage),
+    "option": _each(reset_option),
+}
+_RESTORE: Handlers = {
+    **_ADOPT,
+    "column": _each(restore_column),
+    "index": _each(restore_index),
+    **dict.fromkeys(CONSTRAINTS, _each(restore_constraint)),
+}
+_CREATE: Handlers = {"trigger": create_triggers, "policy": create_policies}
+_REPLACE: Handlers = {"function": replace_functions, "trigger": create_triggers}
+_DROP: Handlers = {
+    "column": drop_columns,
+    **dict.fromkeys(("function", "trigger", "policy"), drop_files),
+}
+
+
+def _together(handlers: Handlers, targets: Iterable[Any]) -> Operation:
+    """One operation of what the handlers of the kinds give; neighbours of one kind go together."""
+    groups = groupby(targets, key=lambda o: o.kind if isinstance(o, SqlFile) else o["kind"])
+    return _combined(handlers[kind](*group) for kind, group in groups)
+
+
+def _combined(operations: Iterable[Operation]) -> Operation:
+    parts = list(operations)
+    return Operation(
+        *(
+            tuple(one for part in parts for one in getattr(part, name))
+            for name in ("statements", "creates", "drops", "cleanup")
+        )
+    )

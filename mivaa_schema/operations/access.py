@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from mivaa_schema.operations.batch import Operation, lock, objects
+from mivaa_schema.operations.batch import Operation, SchemaObject, lock
 from mivaa_schema.operations.records import record, row, undo
 from mivaa_schema.operations.sql import (
     API_ROLES,
@@ -108,27 +106,37 @@ end if;"""
     return block(body, declare=f"{declare}\nv_former jsonb;\nv_grant record;")
 
 
-def set_column_storage(table: str, column: str, storage: str) -> Operation:
+def storage(name: str, table: str, storage: str) -> SchemaObject:
+    """How the column ``name`` is stored: ``plain``, ``external``, ``extended`` or ``main``."""
+    return {"kind": "storage", "table": table, "name": name, "storage": storage}
+
+
+def option(name: str, table: str, value: str) -> SchemaObject:
+    """A storage parameter of a table, such as ``fillfactor``."""
+    return {"kind": "option", "table": table, "name": name, "value": value}
+
+
+def set_storage(target: SchemaObject) -> Operation:
     """Set how a column is stored from now on, and remember how it was.
 
-    ``plain``, ``external``, ``extended`` or ``main``. Rows that are there stay as they are; only
-    what is written later follows.
+    Rows that are there stay as they are; only what is written later follows.
     """
-    letter = {"plain": "p", "external": "e", "extended": "x", "main": "m"}[storage]
+    table, column, kind = target["table"], target["name"], target["storage"]
+    letter = {"plain": "p", "external": "e", "extended": "x", "main": "m"}[kind]
     former = (
         "(select attstorage::text from pg_catalog.pg_attribute"
         f" where attrelid = {regclass(table)} and attname = {literal(column)})"
     )
     change = (
         record("storage", f"{table}.{column}", former)
-        + f"\nalter table {qualified(table)} alter column {quote(column)} set storage {storage};"
+        + f"\nalter table {qualified(table)} alter column {quote(column)} set storage {kind};"
     )
-    created = {"kind": "storage", "table": table, "name": column, "storage": storage}
-    return Operation((block(when(f"{former} <> {literal(letter)}", change)),), (created,))
+    return Operation((block(when(f"{former} <> {literal(letter)}", change)),), (target,))
 
 
-def restore_column_storage(table: str, column: str) -> Operation:
+def reset_storage(target: SchemaObject) -> Operation:
     """Set back how a column is stored; nothing to do where the column itself goes."""
+    table, column = target["table"], target["name"]
     alter = f"alter table {qualified(table)} alter column {quote(column)} set storage "
     body = f"""\
 delete from mivaa.ledger where {row("storage", f"{table}.{column}")}
@@ -137,32 +145,26 @@ returning case former when 'p' then 'plain' when 'e' then 'external' when 'm' th
 if found then
   execute {literal(alter)} || v_storage;
 end if;"""
-    dropped = objects("storage", table, [column])
-    return Operation((block(body, declare="v_storage text;"),), drops=dropped)
+    return Operation((block(body, declare="v_storage text;"),), drops=(target,))
 
 
-def set_table_options(table: str, options: Mapping[str, str]) -> Operation:
-    """Set storage parameters of a table that nobody has set, and remember which."""
-    sent, created = [], []
-    for name, value in options.items():
-        is_set = (
-            "exists (select from pg_catalog.pg_class c,"
-            " pg_catalog.pg_options_to_table(c.reloptions) o"
-            f" where c.oid = {regclass(table)} and o.option_name = {literal(name)})"
-        )
-        change = f"""\
+def set_option(target: SchemaObject) -> Operation:
+    """Set a storage parameter of a table unless somebody has set it, and remember that."""
+    table, name = target["table"], target["name"]
+    is_set = (
+        "exists (select from pg_catalog.pg_class c,"
+        " pg_catalog.pg_options_to_table(c.reloptions) o"
+        f" where c.oid = {regclass(table)} and o.option_name = {literal(name)})"
+    )
+    change = f"""\
 perform {lock(table, mode="share update exclusive")};
-alter table {qualified(table)} set ({name} = {value});
+alter table {qualified(table)} set ({name} = {target["value"]});
 {record("option", f"{table}.{name}")}"""
-        sent.append(block(when(f"not {is_set}", change)))
-        created.append({"kind": "option", "table": table, "name": name, "value": value})
-    return Operation(tuple(sent), tuple(created))
+    return Operation((block(when(f"not {is_set}", change)),), (target,))
 
 
-def reset_table_options(table: str, options: Sequence[str]) -> Operation:
-    """Reset those storage parameters that the chain set."""
-    sent = [
-        block(undo("option", f"{table}.{name}", f"alter table {qualified(table)} reset ({name});"))
-        for name in options
-    ]
-    return Operation(tuple(sent), drops=objects("option", table, options))
+def reset_option(target: SchemaObject) -> Operation:
+    """Reset a storage parameter if the chain set it."""
+    table, name = target["table"], target["name"]
+    reset = f"alter table {qualified(table)} reset ({name});"
+    return Operation((block(undo("option", f"{table}.{name}", reset)),), drops=(target,))

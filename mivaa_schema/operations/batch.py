@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -39,11 +39,6 @@ class Operation:
     creates: tuple[SchemaObject, ...] = ()
     drops: tuple[SchemaObject, ...] = ()
     cleanup: tuple[str, ...] = ()
-
-
-def objects(kind: str, table: str, names: Iterable[str]) -> tuple[SchemaObject, ...]:
-    """Objects of a table as ``Operation.drops`` names them."""
-    return tuple({"kind": kind, "table": table, "name": name} for name in names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,7 +233,7 @@ def exclusion(name: str, table: str, definition: str) -> SchemaObject:
 
 
 def adopt_constraint(target: SchemaObject, *, must_hold: bool = False) -> Operation:
-    """Add a constraint that holds for new rows at once; :func:`validate` looks at the old ones.
+    """Add a constraint that holds for new rows at once; old ones are looked at afterwards.
 
     - A foreign key is added NOT VALID, unless the platform has one over the same columns to the
       same table: that is its decision, even where its ON DELETE is another.
@@ -358,7 +358,7 @@ raise warning '%: % row(s) do not meet %',
   using {detail}hint = {_REMEDY};"""
 
 
-def validate(target: SchemaObject, *, must_hold: bool = False) -> Operation:
+def validate_constraint(target: SchemaObject, *, must_hold: bool = False) -> Operation:
     """Validate a foreign key or check that the chain added; only inside of :func:`resumable`.
 
     Rows that do not meet it block nothing: a foreign key stays NOT VALID, since old rows can be

@@ -170,12 +170,6 @@ def replace_functions(*files: SqlFile) -> Operation:
     return Operation((_LOAD_VECTOR, *map(_or_replace, files)), _objects(files))
 
 
-def drop_functions(*files: SqlFile) -> Operation:
-    """Drop functions, last created first; an interrupted run may not have reached all."""
-    sent = (f"drop function if exists {file.name}" for file in reversed(files))
-    return Operation(tuple(sent), drops=_objects(files))
-
-
 def create_triggers(*files: SqlFile) -> Operation:
     """Create triggers, or replace those of the same name on the same table."""
     return Operation(tuple(map(_or_replace, files)), _objects(files))
@@ -186,9 +180,10 @@ def create_policies(*files: SqlFile) -> Operation:
     return Operation(tuple(file.statement for file in files), _objects(files))
 
 
-def drop_on_tables(*files: SqlFile) -> Operation:
-    """Drop triggers and policies, last created first; an interrupted run may lack some."""
-    sent = (f"drop {f.kind} if exists {f.name} on {f.table}" for f in reversed(files))
+def drop_files(*files: SqlFile) -> Operation:
+    """Drop functions, triggers and policies; an interrupted run may lack some."""
+    on = (f" on {file.table}" if file.table else "" for file in files)
+    sent = (f"drop {f.kind} if exists {f.name}{table}" for f, table in zip(files, on, strict=True))
     return Operation(tuple(sent), drops=_objects(files))
 
 
@@ -250,10 +245,10 @@ class FrozenSQL:
         wanted = (kind, table, name)
         return next(o for o in self._created() if history.key(o) == wanted)
 
-    def columns(self, table: str) -> list[str]:
-        """Names of the columns of a table that the revision's manifest has, but for the key."""
+    def columns(self, table: str) -> list[SchemaObject]:
+        """The columns of a table that the revision's manifest has, but for the key."""
         return [
-            o["name"]
+            o
             for o in self._created()
             if o["kind"] == "column" and o["table"] == table and not o.get("primary_key")
         ]

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import Column, CreateColumn, DefaultClause, MetaData, Table
 from sqlalchemy.types import TypeEngine
 
-from mivaa_schema.operations.batch import Operation, SchemaObject, lock, objects, patiently
+from mivaa_schema.operations.batch import Operation, SchemaObject, lock, patiently
 from mivaa_schema.operations.records import forget, record, recorded, undo
 from mivaa_schema.operations.sql import (
     DIALECT,
@@ -131,7 +131,7 @@ def adopt_table(
         comment: What the table holds.
         keys: Columns of the primary key in its order, where it is not that of the columns.
     """
-    described = _described(name, columns)
+    described = [column(name, c) if isinstance(c, Column) else c for c in columns]
     primary = list(keys) or [c["name"] for c in described if c.get("primary_key")]
     described = [
         {**c, "primary_key": True, "nullable": False} if c["name"] in primary else c
@@ -156,12 +156,11 @@ def adopt_table(
     return Operation((block(body),), (table, *described))
 
 
-def release_table(name: str, *columns: str) -> Operation:
+def release_table(name: str, *columns: SchemaObject) -> Operation:
     """Drop a table that the chain created, else the columns that :func:`adopt_table` added."""
     drop = f"drop table {qualified(name)};\n" + forget("table", name)
-    body = when(recorded("table", name), drop, _undo_columns(name, columns))
-    dropped = ({"kind": "table", "name": name}, *objects("column", name, columns))
-    return Operation((block(body),), drops=dropped)
+    body = when(recorded("table", name), drop, _undo_columns(reversed(columns)))
+    return Operation((block(body),), drops=({"kind": "table", "name": name}, *columns))
 
 
 def lock_incomplete_tables(columns: Mapping[str, Iterable[str]]) -> str:
@@ -189,29 +188,28 @@ select mivaa.lock_tables('access exclusive', variadic array(
 ))"""
 
 
-def adopt_columns(table: str, *columns: Column[Any] | SchemaObject) -> Operation:
+def adopt_columns(*columns: SchemaObject) -> Operation:
     """Add those of the columns that the table lacks, each nullable or with a constant default."""
-    described = _described(table, columns)
-    return Operation((block("\n".join(_add(c) for c in described)),), tuple(described))
+    return Operation((block("\n".join(map(_add, columns))),), columns)
 
 
-def release_columns(table: str, *columns: str) -> Operation:
+def release_columns(*columns: SchemaObject) -> Operation:
     """Drop those of the columns that the chain added."""
-    dropped = objects("column", table, columns)
-    return Operation((block(_undo_columns(table, columns)),), drops=dropped)
+    return Operation((block(_undo_columns(columns)),), drops=columns)
 
 
-def drop_columns(table: str, *columns: str) -> Operation:
+def drop_columns(*columns: SchemaObject) -> Operation:
     """Drop columns, with their values, that the chain added or created with the table.
 
     A column that an adopted platform brought along stays.
     """
     body = []
-    for name in columns:
+    for item in columns:
+        table, name = item["table"], item["name"]
         ours = f"{recorded('table', table)} or {recorded('column', f'{table}.{name}')}"
         drop = f"alter table {qualified(table)} drop column if exists {quote(name)};\n"
         body.append(when(ours, drop + forget("column", f"{table}.{name}")))
-    return Operation((block("\n".join(body)),), drops=objects("column", table, columns))
+    return Operation((block("\n".join(body)),), drops=columns)
 
 
 def restore_column(target: SchemaObject) -> Operation:
@@ -228,16 +226,13 @@ def restore_column(target: SchemaObject) -> Operation:
     return Operation((block(add),), (target,))
 
 
-def change_column(
-    before: SchemaObject, after: Column[Any] | SchemaObject, *, rewrite: bool = False
-) -> Operation:
+def change_column(before: SchemaObject, after: SchemaObject, *, rewrite: bool = False) -> Operation:
     """Change default, comment and type of a column; let it take nulls where ``after`` does.
 
     What would scan the table is not done here: see :func:`set_not_null`. With ``rewrite``, a change
     of type may rewrite the table under ACCESS EXCLUSIVE.
     """
-    table, name = before["table"], before["name"]
-    (wanted,) = _described(table, [after])
+    table, name, wanted = before["table"], before["name"], after
     alter = f"alter table {qualified(table)} alter column {quote(name)}"
     lines = []
     changes_type = before["type"] != wanted["type"]
@@ -393,10 +388,6 @@ def comment_on_table(name: str, comment: str, keys: Sequence[str] = ()) -> Opera
     return Operation((f"comment on table {qualified(name)} is {literal(comment)}",), (table,))
 
 
-def _described(table: str, columns: Iterable[Column[Any] | SchemaObject]) -> list[SchemaObject]:
-    return [column(table, c) if isinstance(c, Column) else c for c in columns]
-
-
 def _add(column: SchemaObject) -> str:
     """Add a column; without a default, the rows that are there have nothing to put in it."""
     table, name = column["table"], column["name"]
@@ -409,10 +400,14 @@ alter table {qualified(table)} add column {column["definition"]}{not_null};
     return when("not " + has_column(table, name), add)
 
 
-def _undo_columns(table: str, names: Sequence[str]) -> str:
-    alter = f"alter table {qualified(table)} drop column"
+def _undo_columns(columns: Iterable[SchemaObject]) -> str:
     return "\n".join(
-        undo("column", f"{table}.{name}", f"{alter} {quote(name)};") for name in reversed(names)
+        undo(
+            "column",
+            f"{c['table']}.{c['name']}",
+            f"alter table {qualified(c['table'])} drop column {quote(c['name'])};",
+        )
+        for c in columns
     )
 
 

@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
 from mivaa_schema import history, migrations
-from mivaa_schema.operations import adopt_constraint, run, validate
+from mivaa_schema.operations import adopt, run, validate
 from mivaa_schema.operations.sql import qualified, quote
 from mivaa_schema.repair.base import FOLDER, Finding, Options, Repair
 
@@ -51,7 +51,7 @@ class Constraints(Repair):
             if not _violations(session.connection, one):
                 session.connection.rollback()
                 # Each is a transaction of its own: the scan holds no strong lock.
-                for operation in (adopt_constraint, validate):
+                for operation in (adopt, validate):
                     session.run(partial(_run, session, operation, one))
 
 

@@ -161,18 +161,17 @@ Revises: 0012
 import sqlalchemy as sa
 
 from mivaa_schema.operations import (
-    adopt_columns,
-    adopt_constraint,
-    adopt_index,
+    adopt,
     adopt_table,
     check,
     close_table,
+    column,
     index,
+    option,
     resumable,
     run,
-    set_column_storage,
     set_not_null,
-    set_table_options,
+    storage,
 )
 
 revision = "0013"
@@ -182,15 +181,15 @@ OLD = {"kind": "column", "table": "public.Old.Reviews", "name": "Mark", "nullabl
 
 
 def upgrade():
-    run(adopt_columns("public.Old.Reviews", WIDE))
+    run(adopt(column("public.Old.Reviews", WIDE)))
     run(adopt_table("public.Reviews", sa.Column("id", sa.Uuid(), primary_key=True, comment="Key."),
                     comment="Reviews."), close_table("public.Reviews"))
     run(close_table("public.Old.Reviews"))
-    run(set_column_storage("public.Old.Reviews", "Mark", "plain"))
-    run(set_table_options("public.Old.Reviews", {"fillfactor": "90"}))
+    run(adopt(storage("Mark", "public.Old.Reviews", "plain")))
+    run(adopt(option("fillfactor", "public.Old.Reviews", "90")))
     with resumable(revision):
-        run(adopt_constraint(check("Marked.Well", "public.Old.Reviews", '"Mark" <> $$%$$')))
-        run(adopt_index(index("By.Mark", "public.Old.Reviews", '("Mark")')))
+        run(adopt(check("Marked.Well", "public.Old.Reviews", '"Mark" <> $$%$$')))
+        run(adopt(index("By.Mark", "public.Old.Reviews", '("Mark")')))
         run(set_not_null(OLD))
 
 

@@ -16,7 +16,7 @@ Revises: 0012
 """
 
 from mivaa_schema.operations import (
-    adopt_constraint, adopt_index, check, index, resumable, run, set_not_null, unique, validate
+    adopt, check, index, resumable, run, set_not_null, unique, validate
 )
 
 revision = "0013"
@@ -36,11 +36,11 @@ def downgrade():
 
 CASES = {
     "a unique constraint": (
-        'adopt_constraint(unique("documents_once", "public.documents", ["title"]))',
+        'adopt(unique("documents_once", "public.documents", ["title"]))',
         "In documents, 2 rows share their (title) with another row",
     ),
     "a unique index": (
-        """adopt_index(index("documents_once", "public.documents",
+        """adopt(index("documents_once", "public.documents",
             "(lower(title || '%')) where content is null", unique=True))""",
         "In documents, 2 rows share their (lower(title || '%'::text)) with another row",
     ),
@@ -83,7 +83,7 @@ def test_rows_are_counted_and_the_run_can_be_repeated(
 def test_check_that_rows_do_not_meet_is_left_off_and_counts_them(
     project: Project, world_database: Database
 ) -> None:
-    prepared(project, world_database, "adopt_constraint(SHORT), validate(SHORT)")
+    prepared(project, world_database, "adopt(SHORT), validate(SHORT)")
     with world_database.owner() as connection:
         connection.exec_driver_sql(
             "update public.documents set title = repeat('a', 60) where title = 'the same'"
@@ -103,7 +103,7 @@ def test_check_that_rows_do_not_meet_is_left_off_and_counts_them(
 def test_drafted_check_that_rows_do_not_meet_stops_the_revision_and_counts_them(
     project: Project, world_database: Database
 ) -> None:
-    operations = "adopt_constraint(SHORT, must_hold=True), validate(SHORT, must_hold=True)"
+    operations = "adopt(SHORT, must_hold=True), validate(SHORT, must_hold=True)"
     prepared(project, world_database, operations)
     with world_database.owner() as connection:
         connection.exec_driver_sql(

@@ -31,18 +31,18 @@ $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'option' and object_name = 'public.documents.autovacuum_analyze_scale_factor') then
-    alter table public.documents reset (autovacuum_analyze_scale_factor);
-    delete from mivaa.ledger where kind = 'option' and object_name = 'public.documents.autovacuum_analyze_scale_factor';
+  if exists (select from mivaa.ledger where kind = 'option' and object_name = 'public.document_chunks.autovacuum_analyze_scale_factor') then
+    alter table public.document_chunks reset (autovacuum_analyze_scale_factor);
+    delete from mivaa.ledger where kind = 'option' and object_name = 'public.document_chunks.autovacuum_analyze_scale_factor';
   end if;
 end
 $mivaa$;
 
 do $mivaa$
 begin
-  if exists (select from mivaa.ledger where kind = 'option' and object_name = 'public.document_chunks.autovacuum_analyze_scale_factor') then
-    alter table public.document_chunks reset (autovacuum_analyze_scale_factor);
-    delete from mivaa.ledger where kind = 'option' and object_name = 'public.document_chunks.autovacuum_analyze_scale_factor';
+  if exists (select from mivaa.ledger where kind = 'option' and object_name = 'public.documents.autovacuum_analyze_scale_factor') then
+    alter table public.documents reset (autovacuum_analyze_scale_factor);
+    delete from mivaa.ledger where kind = 'option' and object_name = 'public.documents.autovacuum_analyze_scale_factor';
   end if;
 end
 $mivaa$;

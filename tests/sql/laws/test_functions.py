@@ -142,7 +142,7 @@ LAWS = (
         " aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a"
         " left join pg_roles r on r.oid = a.grantee"
         " where a.grantee = 0 or r.rolname = 'anon'",
-        "create functions by create_functions(), which revokes what they are born with",
+        "create functions by create(), which revokes what they are born with",
         {
             planted(): "mivaa.planted(): public",
             "grant execute on function mivaa.user_id() to anon": "mivaa.user_id(): anon",
