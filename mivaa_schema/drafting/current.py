@@ -36,8 +36,8 @@ from mivaa_schema.operations import (
     storage,
     unique,
 )
-from mivaa_schema.operations.constraints import described_index
 from mivaa_schema.operations.entities import LISTS, sql_files, statements
+from mivaa_schema.operations.indexes import described_index
 from mivaa_schema.operations.sql import DIALECT
 
 try:

@@ -15,8 +15,8 @@ from mivaa_schema.drafting.errors import HeldUnderLock, LooksLikeRename, NotDraf
 from mivaa_schema.drafting.files import in_order, must_be_recreated, subject, users_of
 from mivaa_schema.drafting.render import Renderer, constant_name, literal
 from mivaa_schema.drafting.steps import LYING, ORDER, OUTSIDE, REPLACED, VALIDATED, Step
+from mivaa_schema.operations.columns import default_of, is_free_change, printed_type
 from mivaa_schema.operations.entities import LISTS
-from mivaa_schema.operations.tables import default_of, is_free_change, printed_type
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,16 +17,6 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
-from mivaa_schema.operations.access import (
-    close_table,
-    option,
-    reopen_table,
-    reset_option,
-    reset_storage,
-    set_option,
-    set_storage,
-    storage,
-)
 from mivaa_schema.operations.batch import (
     Operation,
     SchemaObject,
@@ -35,19 +25,28 @@ from mivaa_schema.operations.batch import (
     resumable,
     run,
 )
+from mivaa_schema.operations.columns import (
+    adopt_columns,
+    change_column,
+    column,
+    drop_columns,
+    fill_column,
+    release_columns,
+    reset_storage,
+    restore_column,
+    set_not_null,
+    set_storage,
+    storage,
+)
 from mivaa_schema.operations.constraints import (
     adopt_constraint,
-    adopt_index,
     check,
     exclusion,
     foreign_key,
-    index,
     not_null,
     one_of,
     release_constraint,
-    release_index,
     restore_constraint,
-    restore_index,
     unique,
     validate_constraint,
 )
@@ -62,18 +61,16 @@ from mivaa_schema.operations.entities import (
     replace_functions,
     unlisted,
 )
+from mivaa_schema.operations.indexes import adopt_index, index, release_index, restore_index
 from mivaa_schema.operations.tables import (
-    adopt_columns,
     adopt_table,
-    change_column,
-    column,
+    close_table,
     comment_on_table,
-    drop_columns,
-    fill_column,
-    release_columns,
+    option,
     release_table,
-    restore_column,
-    set_not_null,
+    reopen_table,
+    reset_option,
+    set_option,
 )
 
 __all__ = [
