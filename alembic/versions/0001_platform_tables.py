@@ -27,8 +27,7 @@ from mivaa_schema.operations import (
     run,
 )
 from mivaa_schema.operations.batch import one_message
-from mivaa_schema.operations.records import create_ledger, record, undo
-from mivaa_schema.operations.sql import block, when
+from mivaa_schema.operations.sql import block, create_ledger, record, undo, when
 from mivaa_schema.operations.tables import lock_incomplete_tables
 
 revision = "0001"

@@ -31,8 +31,7 @@ from mivaa_schema.operations import (
     run,
     validate,
 )
-from mivaa_schema.operations.records import MIGRATION
-from mivaa_schema.operations.sql import literal
+from mivaa_schema.operations.sql import MIGRATION, literal
 
 revision = "0002"
 down_revision = "0001"

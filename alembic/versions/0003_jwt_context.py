@@ -23,14 +23,17 @@ from mivaa_schema.operations import (
     run,
 )
 from mivaa_schema.operations.entities import rollback_of
-from mivaa_schema.operations.records import (
+from mivaa_schema.operations.sql import (
+    EVERY_API_GRANTEE,
     begin_phase,
+    block,
     complete_phase,
+    literal,
     record,
     roll_back_phase,
     undo,
+    when,
 )
-from mivaa_schema.operations.sql import EVERY_API_GRANTEE, block, literal, when
 
 revision = "0003"
 down_revision = "0002"

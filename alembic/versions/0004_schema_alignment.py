@@ -38,7 +38,7 @@ from mivaa_schema.operations import (
 from mivaa_schema.operations.batch import one_message
 from mivaa_schema.operations.columns import fill
 from mivaa_schema.operations.entities import rollback_of
-from mivaa_schema.operations.records import begin_phase, complete_phase, recorded, roll_back_phase
+from mivaa_schema.operations.sql import begin_phase, complete_phase, recorded, roll_back_phase
 from mivaa_schema.operations.tables import lock_incomplete_tables
 
 revision = "0004"

@@ -29,8 +29,16 @@ from mivaa_schema.operations import (
     unlisted,
 )
 from mivaa_schema.operations.entities import SqlFile, rollback_of
-from mivaa_schema.operations.records import complete_phase, record, recorded, reopen_phase, undo
-from mivaa_schema.operations.sql import EVERY_API_GRANTEE, block, when
+from mivaa_schema.operations.sql import (
+    EVERY_API_GRANTEE,
+    block,
+    complete_phase,
+    record,
+    recorded,
+    reopen_phase,
+    undo,
+    when,
+)
 from mivaa_schema.operations.tables import closing, enabling_row_security
 
 revision = "0006"

@@ -31,7 +31,7 @@ from mivaa_schema.operations import (
     storage,
     validate,
 )
-from mivaa_schema.operations.records import begin_phase, roll_back_phase
+from mivaa_schema.operations.sql import begin_phase, roll_back_phase
 
 revision = "0007"
 down_revision = "0006"

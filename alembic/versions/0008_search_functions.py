@@ -19,7 +19,7 @@ from mivaa_schema.operations import (
     run,
 )
 from mivaa_schema.operations.entities import rollback_of
-from mivaa_schema.operations.records import complete_phase, reopen_phase
+from mivaa_schema.operations.sql import complete_phase, reopen_phase
 
 revision = "0008"
 down_revision = "0007"

@@ -24,7 +24,7 @@ from mivaa_schema.operations import (
     resumable,
     run,
 )
-from mivaa_schema.operations.records import begin_phase, roll_back_phase
+from mivaa_schema.operations.sql import begin_phase, roll_back_phase
 
 revision = "0009"
 down_revision = "0008"

@@ -21,7 +21,7 @@ from mivaa_schema.operations import (
     drop,
     run,
 )
-from mivaa_schema.operations.records import begin_phase, roll_back_phase
+from mivaa_schema.operations.sql import begin_phase, roll_back_phase
 
 revision = "0011"
 down_revision = "0010"

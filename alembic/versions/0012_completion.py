@@ -13,8 +13,15 @@ Revises: 0011
 
 from mivaa_schema.operations import run
 from mivaa_schema.operations.entities import rollback_of
-from mivaa_schema.operations.records import MIGRATION, complete_phase, reopen_phase
-from mivaa_schema.operations.sql import block, literal, text_array, when
+from mivaa_schema.operations.sql import (
+    MIGRATION,
+    block,
+    complete_phase,
+    literal,
+    reopen_phase,
+    text_array,
+    when,
+)
 
 revision = "0012"
 down_revision = "0011"

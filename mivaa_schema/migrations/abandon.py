@@ -15,8 +15,7 @@ from mivaa_schema.migrations import waits
 from mivaa_schema.operations import release, release_table, reopen_table
 from mivaa_schema.operations.batch import REVISION
 from mivaa_schema.operations.constraints import release_constraint
-from mivaa_schema.operations.records import MIGRATION, undo
-from mivaa_schema.operations.sql import block, qualified, quote
+from mivaa_schema.operations.sql import MIGRATION, block, qualified, quote, undo
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, CursorResult, Engine

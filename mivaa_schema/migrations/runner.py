@@ -15,7 +15,7 @@ from mivaa_schema import database, migrations, platform, preflight
 from mivaa_schema.errors import MivaaError
 from mivaa_schema.migrations import waits
 from mivaa_schema.operations.batch import REVISION
-from mivaa_schema.operations.records import MIGRATION
+from mivaa_schema.operations.sql import MIGRATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,7 @@ from typing import Any, Literal
 from alembic import op
 from sqlalchemy.engine import CursorResult
 
-from mivaa_schema.operations.records import forget, record
-from mivaa_schema.operations.sql import literal, qualified
+from mivaa_schema.operations.sql import forget, literal, qualified, record
 
 SchemaObject = dict[str, Any]
 """An object of the schema as a manifest holds it: ``kind``, ``name``, mostly ``table``, more."""

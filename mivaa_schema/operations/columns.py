@@ -13,17 +13,21 @@ from sqlalchemy.schema import Column, CreateColumn, DefaultClause, MetaData, Tab
 from sqlalchemy.types import TypeEngine
 
 from mivaa_schema.operations.batch import Operation, SchemaObject, lock, patiently
-from mivaa_schema.operations.records import forget, record, recorded, row, undo
 from mivaa_schema.operations.sql import (
     DIALECT,
     block,
+    forget,
     has_column,
     has_constraint,
     is_nullable,
     literal,
     qualified,
     quote,
+    record,
+    recorded,
     regclass,
+    row,
+    undo,
     when,
 )
 

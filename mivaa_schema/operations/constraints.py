@@ -14,18 +14,21 @@ from mivaa_schema.operations.batch import (
     timeouts,
 )
 from mivaa_schema.operations.indexes import build_index, create_index, index
-from mivaa_schema.operations.records import forget, record, recorded, undo
 from mivaa_schema.operations.sql import (
     block,
     columns_of_key,
+    forget,
     has_constraint,
     indented,
     is_nullable,
     literal,
     qualified,
     quote,
+    record,
+    recorded,
     regclass,
     text_array,
+    undo,
     when,
 )
 

@@ -9,8 +9,16 @@ from alembic.operations.schemaobj import SchemaObjects
 from sqlalchemy.schema import CreateIndex, Index
 
 from mivaa_schema.operations.batch import Operation, SchemaObject, patiently
-from mivaa_schema.operations.records import record, undo
-from mivaa_schema.operations.sql import DIALECT, block, literal, qualified, quote, when
+from mivaa_schema.operations.sql import (
+    DIALECT,
+    block,
+    literal,
+    qualified,
+    quote,
+    record,
+    undo,
+    when,
+)
 
 
 def index(

@@ -9,16 +9,20 @@ from sqlalchemy.schema import Column
 
 from mivaa_schema.operations.batch import Operation, SchemaObject, lock
 from mivaa_schema.operations.columns import adding, column, commenting, undoing
-from mivaa_schema.operations.records import forget, record, recorded, row, undo
 from mivaa_schema.operations.sql import (
     API_ROLES,
     EVERY_API_GRANTEE,
     block,
+    forget,
     literal,
     qualified,
     quote,
+    record,
+    recorded,
     regclass,
+    row,
     text_array,
+    undo,
     when,
 )
 
