@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mivaa_schema import history, operations
 from mivaa_schema.drafting import compare, current
-from mivaa_schema.drafting.compare import Difference, describe
+from mivaa_schema.drafting.compare import Difference, describe, place
 from mivaa_schema.drafting.errors import HeldUnderLock, LooksLikeRename, NotDrafted
 from mivaa_schema.drafting.files import in_order, must_be_recreated, subject, users_of
 from mivaa_schema.drafting.render import Renderer, constant_name, literal
@@ -61,6 +61,7 @@ class Draft:
         self.new = {d.table for d in self.found if d.kind == "table" and not d.before}
         self.dropped = {d.table for d in self.found if d.kind == "table" and not d.after}
         self.steps: list[Step] = []
+        self._refuse_unknown_tables()
         if "replace" not in allow:
             self._refuse_renames()
         users = users_of(self.found)
@@ -127,6 +128,14 @@ class Draft:
         return _within(f"locked({names}) as batch", _calls("batch.run", expressions))
 
     # What is planned
+
+    def _refuse_unknown_tables(self) -> None:
+        """Refuse what lies on a table of others: it is not ours to lock or change."""
+        known = {current.name_of(table) for table in current.tables()}
+        for change in self.found:
+            if change.after and change.table and change.table not in known:
+                reason = f"no model has the table {change.table}"
+                raise NotDrafted(item=place(change.after), reason=reason)
 
     def _refuse_renames(self) -> None:
         columns = [d for d in self.found if d.kind == "column" and d.table not in self.dropped]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
@@ -86,7 +87,7 @@ def without_drafted(found: Snapshot, drafted: list[history.SchemaObject]) -> Sna
     """
     whole = {history.key(item) for item in drafted}
     gone = {item["name"] for item in drafted if item["kind"] == "table" and "comment" not in item}
-    said = [item["name"] for item in drafted if item["kind"] in ("grant", "comment")]
+    said = [i["name"].replace('"', "") for i in drafted if i["kind"] in ("grant", "comment")]
     kept: Snapshot = {}
     for item, properties in found.items():
         name = item.name.partition("(")[0].replace('"', "")
@@ -97,10 +98,16 @@ def without_drafted(found: Snapshot, drafted: list[history.SchemaObject]) -> Sna
         left = {"storage"} if ("storage", table, name) in whole else set()
         if item.kind == "table" and any(key[:2] == ("option", name) for key in whole):
             left.add("options")
-        if any(name in statement for statement in said):
+        if any(_is_named(table, name, statement) for statement in said):
             left |= {"acl", "comment"}
         kept[item] = {key: value for key, value in properties.items() if key not in left}
     return kept
+
+
+def _is_named(table: str, name: str, statement: str) -> bool:
+    """Whether a statement without quotes is about an object, as far as its words tell."""
+    wanted = [name, table] if table else [name]
+    return all(re.search(rf"(?<!\w){re.escape(one)}(?!\w)", statement) for one in wanted)
 
 
 _KINDS = {"constraint": ("foreign_key", "check", "unique", "exclusion")}
@@ -132,7 +139,7 @@ def scope_of(revision: str, ledger: Ledger) -> dict[CatalogObject, tuple[Propert
         names: set[str] = set()
         if item.kind == "table":
             names = {"row_security", "force_row_security", "acl"} if is_closed else set()
-            ours = options_of(properties["options"]).items()
+            ours = options_of(properties.get("options")).items()
             options = [f"{o}={v}" for o, v in ours if ("option", f"{table}.{o}") in ledger]
             properties = {**properties, "options": ", ".join(options) or None}
             names |= {"options"} if options else set()
@@ -140,7 +147,7 @@ def scope_of(revision: str, ledger: Ledger) -> dict[CatalogObject, tuple[Propert
             names = set(properties) - {"acl"} if is_recorded else set()
             names |= {"storage"} if ("storage", name) in ledger else set()
             names |= {"acl"} if is_closed else set()
-            if properties["default"] is None:
+            if properties.get("default") is None:
                 # Rows that were there had nothing to put into it.
                 names.discard("nullable")
         elif item.kind in ("constraint", "index"):
@@ -149,7 +156,8 @@ def scope_of(revision: str, ledger: Ledger) -> dict[CatalogObject, tuple[Propert
             names = set(properties)
         if names or item.kind == "table":
             is_required = item.kind != "column" or is_recorded
-            scope[item] = {name: properties[name] for name in names}, is_required
+            # What a draft changes is not recorded, and left out.
+            scope[item] = {name: properties[name] for name in names & set(properties)}, is_required
     return scope
 
 

@@ -62,7 +62,15 @@ class SqlFile:
         if ";" in _QUOTED.sub("", self.statement):
             message = "expected one statement, found a semicolon before its end"
             raise ValueError(message)
-        return KINDS[self.path.parent.name].from_sql(self.text)
+        entity = KINDS[self.path.parent.name].from_sql(self.text)
+        if not isinstance(entity, PGFunction):
+            # Alembic-utils takes a table without a schema for one of public; PostgreSQL looks for
+            # it in the search path of whoever runs the statement.
+            wanted = rf"\son\s+{re.escape(entity.on_entity)}\s"
+            if not re.search(wanted, self.text.replace('"', ""), re.IGNORECASE):
+                message = f"expected the table with its schema: on {entity.on_entity}"
+                raise ValueError(message)
+        return entity
 
     @property
     def kind(self) -> str:
