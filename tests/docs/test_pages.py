@@ -8,6 +8,7 @@ import re
 import pytest
 
 from fixtures.pages import ROOT, RUNNABLE, blocks_of, outcome, reader
+from mivaa_schema import operations
 
 PAGES = (
     "README.md",
@@ -47,6 +48,17 @@ def test_links_between_pages_lead_somewhere() -> None:
     for page in pages:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_page_on_revisions_names_every_operation() -> None:
+    page = (ROOT / "docs/changing-the-schema.md").read_text(encoding="utf-8")
+    table = page.partition("## A revision by hand")[2].partition("\n## ")[0]
+    named = {
+        name
+        for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", row)
+    }
+    assert named == set(operations.__all__)
 
 
 def test_a_call_by_name_uses_the_names_of_the_arguments() -> None:
