@@ -30,7 +30,8 @@ class Settings:
     Attributes:
         url: address of the database as it was typed, or None for the embedded server. Left out of
             the repr, because it can hold a password.
-        home: folder of the embedded server.
+        home: folder of the embedded server, or None for that of the project: `.mivaa` in it, or a
+            folder in /var/lib where root's server cannot enter the project.
         lock_timeout: seconds that users may have to wait while a change waits for the locks of its
             tables; it lets them pass and tries again, for some seconds each time. Below the
             server's deadlock_timeout (1 s), so that a deadlock never ends a user's statement.
@@ -48,7 +49,7 @@ class Settings:
     """
 
     url: str | None = field(default=None, repr=False)
-    home: Path = Path(".mivaa")
+    home: Path | None = None
     lock_timeout: float = 0.1
     lock_retries: int = 60
     upgrade_wait: float = 600.0

@@ -13,7 +13,9 @@ from mivaa_schema.settings import Settings
 
 
 @click.command()
-@click.option("--home", help="Folder of the embedded server (MIVAA_HOME, else .mivaa).")
+@click.option(
+    "--home", help="Folder of the embedded server (MIVAA_HOME, else .mivaa of the project)."
+)
 def main(home: str | None) -> None:
     """Show on real passages what the schema does: upgrade, search, isolation, refusals.
 

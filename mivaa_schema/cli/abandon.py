@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mivaa_schema.cli.group import database_options, main
+from mivaa_schema.cli.group import database_options, main, name_database
 from mivaa_schema.settings import Settings
 
 
@@ -20,6 +20,7 @@ def abandon(settings: Settings, revision: str, applies: bool) -> None:
 
     engine = database.open_engine(settings)
     if applies:
+        name_database(engine, settings)
         found = abandon.abandon(engine, settings, revision)
     else:
         with database.connect(engine) as connection:

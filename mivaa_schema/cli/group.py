@@ -16,7 +16,7 @@ from mivaa_schema.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import Connection, Engine
 
 _INTERRUPTED = 130
 """Exit code of a program that Ctrl-C ended, as shells have it: 128 and the number of SIGINT."""
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 home_option = click.option(
-    "--home", help="Folder of the embedded server (MIVAA_HOME, else .mivaa)."
+    "--home", help="Folder of the embedded server (MIVAA_HOME, else .mivaa of the project)."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 _url_option = click.option(
@@ -69,6 +69,14 @@ def database_options(command: Callable[..., None]) -> Callable[..., None]:
         command(resolve(url=url, home=home), **options)
 
     return run
+
+
+def name_database(engine: Engine, settings: Settings) -> None:
+    """Say which database a command changes, on standard error."""
+    # Imported here because SQLAlchemy is slow to import.
+    from mivaa_schema import database
+
+    click.echo(f"works on {database.place(engine, settings)}", err=True)
 
 
 def show(as_json: bool, found: object, lines: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mivaa_schema.cli.group import database_options, json_option, main, show
+from mivaa_schema.cli.group import database_options, json_option, main, name_database, show
 from mivaa_schema.settings import Settings
 
 
@@ -25,6 +25,7 @@ def install(settings: Settings, owner: str | None) -> None:
     from mivaa_schema import platform as stand_in
 
     engine = database.open_engine(settings)
+    name_database(engine, settings)
     with database.connect(engine) as connection:
         try:
             installed = stand_in.install(connection, owner=owner)

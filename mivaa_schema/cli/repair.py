@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mivaa_schema.cli.group import database_options, json_option, main, show
+from mivaa_schema.cli.group import database_options, json_option, main, name_database, show
 from mivaa_schema.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def repair(
         end = f"nothing was changed; --apply would repair {repair.repairable(findings)}"
         lines = [f"{one.name} {one.description}", *_lines(findings), end]
     else:
+        name_database(engine, settings)
         before, after = repair.apply(engine, one, options, settings)
         printed = {"applied": True, "before": _as_json(before), "after": _as_json(after)}
         lines = [f"before: {repair.summary(before)}", *_lines(before)]

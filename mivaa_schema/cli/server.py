@@ -54,7 +54,7 @@ def start(embedded: EmbeddedServer) -> None:
     from mivaa_schema import database, platform
 
     embedded.start()
-    with database.connect(database.create_engine(embedded.url())) as connection:
+    with database.connect(database.embedded_engine(embedded)) as connection:
         platform.install(connection)
     click.echo(embedded.url())
 
@@ -76,7 +76,8 @@ def status(embedded: EmbeddedServer, as_json: bool) -> None:
     lines = [f"not running: PostgreSQL {found.major}, data in {found.data}"]
     if found.running:
         process = f"process {found.pid}, data in {found.data}"
-        lines = [f"running: PostgreSQL {found.major}, {process}", str(found.url)]
+        address = found.url or "it does not answer; `mivaa-schema server stop` ends it"
+        lines = [f"running: PostgreSQL {found.major}, {process}", address]
     show(as_json, dataclasses.asdict(found), lines)
 
 
@@ -88,6 +89,6 @@ def url(embedded: EmbeddedServer, database: str, tcp: bool) -> None:
     """Print the address of the running server."""
     from mivaa_schema.server import ServerNotRunning
 
-    if not embedded.status().running:
+    if embedded.status().url is None:
         raise ServerNotRunning(folder=embedded.folder)
     click.echo(embedded.tcp_url(database) if tcp else embedded.url(database))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
+import os
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -19,8 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import psycopg2.extensions
+    from sqlalchemy.engine import Dialect
+
+    from mivaa_schema.server import EmbeddedServer
 
 DRIVER = "postgresql+psycopg2"
+
+_log = logging.getLogger("alembic.mivaa_schema")
+"""Below Alembic's own, so that its configuration prints it."""
 
 POOLER_HINTS = frozenset({"pgbouncer", "pool_mode", "connection_limit", "pool_timeout", "supa"})
 """Options for other clients (mostly Prisma) in an address; the URL keeps them, no driver gets them.
@@ -89,6 +97,31 @@ def create_engine(url: URL | str) -> Engine:
     return engine
 
 
+def embedded_engine(
+    server: EmbeddedServer, database: str = "postgres", user: str | None = None
+) -> Engine:
+    """Make an engine for the embedded server, whatever PG* variables are set.
+
+    Args:
+        server: It runs.
+        database: Name of the database.
+        user: Role to connect as; the superuser without it.
+    """
+    # Imported here because it is an extra: applications have a server already.
+    from mivaa_schema.server import without_pg_variables
+
+    engine = create_engine(sa.make_url(server.url(database, user)).set(drivername=DRIVER))
+
+    @event.listens_for(engine, "do_connect")
+    def connect_plainly(
+        dialect: Dialect, _entry: ConnectionPoolEntry, args: list[Any], options: dict[str, Any]
+    ) -> object:
+        with without_pg_variables():
+            return dialect.connect(*args, **options)
+
+    return engine
+
+
 def plain_engine(url: URL, **options: Any) -> Engine:
     """Make an engine without a pool whose sessions are as the server gives them.
 
@@ -117,6 +150,23 @@ def connect(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def place(engine: Engine, settings: Settings | None = None) -> str:
+    """Say which database an engine leads to, without a password.
+
+    Args:
+        engine: The engine.
+        settings: Those of which it was opened, if it was.
+    """
+    url = engine.url
+    name = f"database {url.database or url.username or os.environ.get('PGDATABASE', '')}"
+    if settings is not None and settings.url is None:
+        # Imported here because it is an extra: applications have a server already.
+        from mivaa_schema.server import EmbeddedServer
+
+        return f"{name} of the embedded server in {EmbeddedServer(settings.home).home}"
+    return f"{name} on {server_name(url)}" + (f" as {url.username}" if url.username else "")
+
+
 def open_engine(settings: Settings) -> Engine:
     """Reach the database of the settings, or start the embedded server and complete its platform.
 
@@ -138,7 +188,7 @@ def open_engine(settings: Settings) -> Engine:
 
     server = EmbeddedServer(settings.home)
     server.start()
-    engine = create_engine(sa.make_url(server.url()).set(drivername=DRIVER))
+    engine = embedded_engine(server)
     with connect(engine) as connection:
         platform.install(connection)
     return engine
@@ -185,7 +235,10 @@ def connection_of(settings: Settings, given: object, *, changes: bool) -> Iterat
         BadConnection: What the caller gave is no connection, or has a transaction open.
         MivaaError: The database cannot be reached.
     """
+    opened = settings if given is None else None
     given = open_engine(settings) if given is None else given
+    if changes and isinstance(given, Engine | Connection):
+        _log.info("Works on %s", place(given.engine, opened))
     if isinstance(given, Engine):
         with connect(given) as connection:
             _refuse_autocommit(connection)

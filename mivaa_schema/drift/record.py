@@ -50,11 +50,11 @@ def scratch_database(server: EmbeddedServer) -> Iterator[Engine]:
     """A new database with the platform and nothing of ours, dropped at the end."""
     server.start()
     name = f"mivaa_scratch_{secrets.token_hex(4)}"
-    admin = database.create_engine(server.url()).execution_options(isolation_level="AUTOCOMMIT")
+    admin = database.embedded_engine(server).execution_options(isolation_level="AUTOCOMMIT")
     with database.connect(admin) as connection:
         connection.exec_driver_sql(f"create database {name} template template0")
     try:
-        engine = database.create_engine(server.url(name))
+        engine = database.embedded_engine(server, name)
         with database.connect(engine) as connection:
             platform.install(connection)
         yield engine

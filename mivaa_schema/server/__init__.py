@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import socket
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from mivaa_schema.errors import MivaaError
 from mivaa_schema.server import host
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _DEFAULT_PORT = 5432
 _START_WAIT = 180
@@ -60,6 +61,20 @@ class ServerNotRunning(MivaaError):
     """The embedded server in {folder} is not running. Start it with `mivaa-schema server start`."""
 
 
+class ServerSilent(MivaaError):
+    """The embedded server in {folder} runs (process {pid}), but does not answer: {detail}
+    Wait, if it is busy. To end it: `mivaa-schema server stop`; its data stays, and the next
+    command starts it again.
+    """
+
+
+class PortNeedsRestart(MivaaError):
+    """The embedded server in {folder} runs (process {pid}) and listens on {found}; a port can be
+    changed only while it is stopped. Run `mivaa-schema server stop`, which ends every session, then
+    `mivaa-schema server start --port {port}`. Nothing was changed.
+    """
+
+
 class TcpOff(MivaaError):
     """The embedded server in {folder} listens on its socket only.
     Switch TCP on with `mivaa-schema server start --port 5433`.
@@ -68,7 +83,7 @@ class TcpOff(MivaaError):
 
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
-    """The state of the server: `url` is None while it does not run."""
+    """The state of the server: `url` is None while it does not answer."""
 
     running: bool
     pid: int | None
@@ -96,7 +111,8 @@ class EmbeddedServer:
     `.mivaa/pg18.lock` is the lock for starting and stopping.
 
     Args:
-        home: the folder, such as `.mivaa`; created when it is missing.
+        home: the folder, such as `.mivaa`, created when it is missing; None for that of the
+            project, see :func:`mivaa_schema.server.host.home_of_project`.
         major: PostgreSQL version, 16 or 18.
         superuser: name of the superuser of a new data folder.
         durable: False trades safety against power loss for speed (tests).
@@ -107,7 +123,7 @@ class EmbeddedServer:
 
     def __init__(
         self,
-        home: Path,
+        home: Path | None = None,
         *,
         major: int = 18,
         superuser: str = "postgres",
@@ -124,16 +140,16 @@ class EmbeddedServer:
         self.extra_conf = dict(extra_conf or {})
         self.port = port
         # Resolved, because processes are recognised by their working folder.
-        self.home = Path(home).expanduser().resolve()
+        self.home = Path(home or host.home_of_project(major)).expanduser().resolve()
         self.files = host.Folder(self.home, major)
         self.folder, self.data, self.log = self.files.path, self.files.data, self.files.log
         self._source = binaries
 
     def start(self) -> None:
-        """Start the server, or do nothing if it accepts connections already.
+        """Start the server, or do nothing if it runs already.
 
-        Creates the data folder at the first start. Ends a server that does not accept connections,
-        and one whose data folder was deleted, and starts a new one.
+        Creates the data folder at the first start. A server that runs is never ended here, unless
+        its data folder was deleted or emptied.
 
         Raises:
             MivaaError: one of the errors of this package, with the next step.
@@ -143,23 +159,28 @@ class EmbeddedServer:
         self.files.make_home()
         with self.files.locked():
             self.files.check_version()
-            pid = host.postmaster(self.data)
-            port = self._remembered_port()
-            if self.port not in (None, port):
-                port = self.port or 0
-                _check_port(port)
-            elif pid and self._answers():
-                return
+            pid, kept = host.postmaster(self.data), self._remembered_port()
+            port = kept if self.port is None else self.port
             if pid:
-                # It may not react any more. A short wait is safe: recovery restores the data.
-                host.end(pid, host.QUICK)
+                if port != kept:
+                    found = f"port {kept}" if kept else "its socket only"
+                    raise PortNeedsRestart(folder=self.folder, pid=pid, found=found, port=port)
+                if (silence := self._silence()) is not None:
+                    raise ServerSilent(folder=self.folder, pid=pid, detail=silence)
+                return
             host.end_orphans(self.data)
             self.files.make()
             binaries = self.files.binaries(installed)
             if not self.data.exists():
                 self._initialise(binaries)
-            self._configure(port)
-            self._launch(binaries, port)
+            try:
+                self._configure(port)
+                self._launch(binaries, port)
+            except MivaaError:
+                if port != kept:
+                    # A port is kept only once the server listens on it.
+                    self._write_settings(kept)
+                raise
 
     def stop(self) -> None:
         """Stop the server, whatever state it is in; do nothing when there is none.
@@ -183,9 +204,9 @@ class EmbeddedServer:
         """The state of the server; changes nothing."""
         self.files.check_owner()
         pid = host.postmaster(self.data)
-        if pid is None or not self._answers(patience=0):
-            return ServerStatus(False, None, self.major, self.data, None)
-        return ServerStatus(True, pid, self.major, self.data, self.url())
+        answers = pid is not None and self._silence(patience=0) is None
+        url = self.url() if answers else None
+        return ServerStatus(pid is not None, pid, self.major, self.data, url)
 
     def url(self, database: str = "postgres", user: str | None = None) -> str:
         """Address of the socket, as libpq reads it; it holds no password.
@@ -250,6 +271,9 @@ class EmbeddedServer:
         """Write server.json and the settings of the server."""
         if port:
             _check_port(port)
+        self._write_settings(port)
+
+    def _write_settings(self, port: int) -> None:
         where = str(self.files.socket_folder())
         self.files.write("server.json", json.dumps({"socket": where, "port": port}))
         settings = {
@@ -284,7 +308,7 @@ class EmbeddedServer:
                 f"--timeout={_START_WAIT}", "-D", self.data.name, "-l", self.log.name,
                 timeout=_START_WAIT + 10,
             )  # fmt: skip
-            if code == 0 and self._answers():
+            if code == 0 and self._silence() is None:
                 break
             tail = self._tail(seen) or printed or f"nothing (exit code {code})"
             if port and "Address already in use" in tail:
@@ -319,32 +343,53 @@ class EmbeddedServer:
 
     def _connect(self) -> extensions.connection:
         known = self.files.remembered()
-        return psycopg2.connect(
-            host=known.get("socket", "/nowhere"),
-            port=known.get("port") or _DEFAULT_PORT,
-            user=self.superuser,
-            dbname="postgres",
-            connect_timeout=2,
-            options="",
-        )
+        with without_pg_variables():
+            return psycopg2.connect(
+                host=known.get("socket", "/nowhere"),
+                port=known.get("port") or _DEFAULT_PORT,
+                user=self.superuser,
+                dbname="postgres",
+                connect_timeout=2,
+            )
 
-    def _answers(self, patience: float = 5.0) -> bool:
-        """Whether the server accepts connections; waits for a recovery, else `patience` seconds."""
+    def _silence(self, patience: float = 5.0) -> str | None:
+        """Why the server does not answer, None if it does; an error of its own is an answer.
+
+        Waits for a recovery, else ``patience`` seconds.
+        """
         started = time.monotonic()
         while True:
             try:
                 self._connect().close()
             except psycopg2.OperationalError as error:
-                message = str(error)
-                if "too many clients" in message or "connection slots" in message:
-                    return True
+                message = str(error).strip()
                 recovering = re.search("starting up|recovery|not yet accepting", message)
+                if "FATAL:" in message and not recovering:
+                    return None
                 limit = _START_WAIT if recovering and patience else patience
                 if time.monotonic() - started >= limit:
-                    return False
+                    return message
                 time.sleep(0.1)
             else:
-                return True
+                return None
+
+
+_ENVIRONMENT = threading.Lock()
+
+
+@contextlib.contextmanager
+def without_pg_variables() -> Iterator[None]:
+    """Hide the PG* variables from libpq, which would let them decide where and how it connects.
+
+    A variable that is meant for another server, such as PGHOSTADDR, would lead a connection to the
+    embedded one astray, and PGSERVICE cannot be overridden by an argument.
+    """
+    with _ENVIRONMENT:
+        hidden = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith("PG")}
+        try:
+            yield
+        finally:
+            os.environ.update(hidden)
 
 
 def _check_port(port: int) -> None:

