@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from alembic.config import Config
 from alembic.util import CommandError
 
 from fixtures.databases import Database
+from mivaa_schema.database import place
 from mivaa_schema.migrations import alembic_config, recorded_revisions
 
 Shell = Callable[..., subprocess.CompletedProcess[str]]
@@ -137,3 +139,46 @@ def test_a_change_logs_its_database_and_never_the_password(
     assert f"Database {platform_database.name} on " in done.stderr
     assert "as postgres" in done.stderr
     assert "secret" not in done.stdout + done.stderr
+
+
+def test_what_changes_something_names_its_database_without_a_password(
+    platform_database: Database, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "alembic.mivaa_schema")
+    set_url(config, platform_database)
+    command.current(config)
+    assert not [r for r in caplog.records if r.name == "alembic.mivaa_schema"]
+    command.upgrade(config, "0001")
+    (said,) = [r.getMessage() for r in caplog.records if r.name == "alembic.mivaa_schema"]
+    assert said.startswith(f"Works on database {platform_database.name} on ")
+    assert place(sa.create_engine("postgresql+psycopg2://me:secret@db.example/app")) == (
+        "database app on db.example as me"
+    )
+
+
+@pytest.mark.usefixtures("embedded")
+def test_upgrade_of_the_embedded_server_names_its_folder(
+    config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "alembic.mivaa_schema")
+    command.upgrade(config, "0001")
+    said = f"Works on database postgres of the embedded server in {os.environ['MIVAA_HOME']}"
+    assert said in caplog.messages
+
+
+@pytest.mark.usefixtures("embedded")
+def test_upgrade_of_the_embedded_server_is_led_astray_by_no_variable(
+    config: Config, other: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = sa.make_url(other.url()).query
+    with monkeypatch.context() as environment:
+        for name, value in {
+            "PGHOSTADDR": "127.0.0.1",
+            "PGHOST": str(query["host"]),
+            "PGDATABASE": other.name,
+            "PGCHANNELBINDING": "require",
+        }.items():
+            environment.setenv(name, value)
+        command.upgrade(config, "0001")
+        command.downgrade(config, "base")
+    assert revision_of(other) == []
