@@ -295,7 +295,8 @@ class EmbeddedServer:
         # PostgreSQL removes a stale postmaster.pid by itself (after reading the id of its shared
         # memory in it), unless another process has that number by now: then it refuses to start.
         pid = host.recorded_pid(self.data)
-        if pid is not None and host.is_reused(pid):
+        # It is empty, or not there, where a disk was full or a machine lost its power.
+        if pid is None or host.is_reused(pid):
             self.files.do("rm", "-f", "data/postmaster.pid")
         # No server uses the data folder, so no process listens on a socket that is left there.
         socket_folder = self.files.remembered()["socket"]

@@ -289,6 +289,14 @@ PG_VARIABLES = {
 }
 
 
+def test_empty_pid_file_is_no_obstacle(server):
+    keep_a_row(server)
+    server.stop()
+    (server.data / "postmaster.pid").write_text("")
+    server.start()
+    assert ask(server, "select answer from kept") == [(42,)]
+
+
 @pytest.mark.parametrize("name", [*PG_VARIABLES, "all"])
 def test_variables_of_libpq_change_nothing(server, embedded, monkeypatch, name):
     pid = server.status().pid
