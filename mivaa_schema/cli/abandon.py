@@ -20,7 +20,7 @@ def abandon(settings: Settings, revision: str, applies: bool) -> None:
 
     engine = database.open_engine(settings)
     if applies:
-        name_database(engine, settings)
+        name_database(engine)
         found = abandon.abandon(engine, settings, revision)
     else:
         with database.connect(engine) as connection:

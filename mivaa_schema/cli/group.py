@@ -71,12 +71,14 @@ def database_options(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def name_database(engine: Engine, settings: Settings) -> None:
+def name_database(engine: Engine) -> None:
     """Say which database a command changes, on standard error."""
     # Imported here because SQLAlchemy is slow to import.
     from mivaa_schema import database
 
-    click.echo(f"works on {database.place(engine, settings)}", err=True)
+    url = engine.url
+    name = url.database or url.username or "(that of the user's name)"
+    click.echo(f"database {name} on {database.place(engine)}", err=True)
 
 
 def show(as_json: bool, found: object, lines: Iterable[str]) -> None:

@@ -25,7 +25,7 @@ def install(settings: Settings, owner: str | None) -> None:
     from mivaa_schema import platform as stand_in
 
     engine = database.open_engine(settings)
-    name_database(engine, settings)
+    name_database(engine)
     with database.connect(engine) as connection:
         try:
             installed = stand_in.install(connection, owner=owner)

@@ -76,7 +76,7 @@ def repair(
         end = f"nothing was changed; --apply would repair {repair.repairable(findings)}"
         lines = [f"{one.name} {one.description}", *_lines(findings), end]
     else:
-        name_database(engine, settings)
+        name_database(engine)
         before, after = repair.apply(engine, one, options, settings)
         printed = {"applied": True, "before": _as_json(before), "after": _as_json(after)}
         lines = [f"before: {repair.summary(before)}", *_lines(before)]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import logging
-import os
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -27,8 +25,8 @@ if TYPE_CHECKING:
 
 DRIVER = "postgresql+psycopg2"
 
-_log = logging.getLogger("alembic.mivaa_schema")
-"""Below Alembic's own, so that its configuration prints it."""
+_HOME = "mivaa_home"
+"""Execution option of an engine for the embedded server: its folder."""
 
 POOLER_HINTS = frozenset({"pgbouncer", "pool_mode", "connection_limit", "pool_timeout", "supa"})
 """Options for other clients (mostly Prisma) in an address; the URL keeps them, no driver gets them.
@@ -111,6 +109,7 @@ def embedded_engine(
     from mivaa_schema.server import without_pg_variables
 
     engine = create_engine(sa.make_url(server.url(database, user)).set(drivername=DRIVER))
+    engine.update_execution_options(**{_HOME: str(server.home)})
 
     @event.listens_for(engine, "do_connect")
     def connect_plainly(
@@ -150,21 +149,10 @@ def connect(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def place(engine: Engine, settings: Settings | None = None) -> str:
-    """Say which database an engine leads to, without a password.
-
-    Args:
-        engine: The engine.
-        settings: Those of which it was opened, if it was.
-    """
-    url = engine.url
-    name = f"database {url.database or url.username or os.environ.get('PGDATABASE', '')}"
-    if settings is not None and settings.url is None:
-        # Imported here because it is an extra: applications have a server already.
-        from mivaa_schema.server import EmbeddedServer
-
-        return f"{name} of the embedded server in {EmbeddedServer(settings.home).home}"
-    return f"{name} on {server_name(url)}" + (f" as {url.username}" if url.username else "")
+def place(engine: Engine) -> str:
+    """Where a database is, in words: a server, or the folder of the embedded one."""
+    home = engine.get_execution_options().get(_HOME)
+    return f"the embedded server in {home}" if home else server_name(engine.url)
 
 
 def open_engine(settings: Settings) -> Engine:
@@ -235,10 +223,7 @@ def connection_of(settings: Settings, given: object, *, changes: bool) -> Iterat
         BadConnection: What the caller gave is no connection, or has a transaction open.
         MivaaError: The database cannot be reached.
     """
-    opened = settings if given is None else None
     given = open_engine(settings) if given is None else given
-    if changes and isinstance(given, Engine | Connection):
-        _log.info("Works on %s", place(given.engine, opened))
     if isinstance(given, Engine):
         with connect(given) as connection:
             _refuse_autocommit(connection)

@@ -162,8 +162,7 @@ def _change(connection: Connection, settings: Settings, name: str, script: Scrip
         connection.exec_driver_sql(statement)
     asked = connection.exec_driver_sql("select current_database(), current_user")
     database_name, user = asked.one()
-    server = database.server_name(connection.engine.url)
-    _log.info("Database %s on %s, as %s", database_name, server, user)
+    _log.info("Database %s on %s, as %s", database_name, database.place(connection.engine), user)
     process = waits.backend_pid(connection)
     connection.commit()
     with waits.upgrade_lock(connection, settings.upgrade_wait):
