@@ -79,7 +79,12 @@ if hasattr(config.cmd_opts, "cmd"):
     # Ctrl-C then cancels the statement; without it, psycopg2 notices only at the statement's end.
     set_wait_callback(wait_select)
 if config.config_file_name is not None and hasattr(config.cmd_opts, "cmd"):
-    fileConfig(config.config_file_name, disable_existing_loggers=False)
+    if config.file_config.has_section("loggers"):
+        fileConfig(config.config_file_name, disable_existing_loggers=False)
+    else:
+        # An alembic.ini of somebody's own needs no more than script_location.
+        logging.basicConfig(format="%(levelname)-5.5s [%(name)s] %(message)s")
+        logging.getLogger("alembic").setLevel(logging.INFO)
     if context.is_offline_mode():
         # What is printed goes to a file then, and an error must be seen.
         logging.getLogger("alembic.util.messaging").setLevel(logging.ERROR)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Engine
 
-_INTERRUPTED = 130
+INTERRUPTED = 130
 """Exit code of a program that Ctrl-C ended, as shells have it: 128 and the number of SIGINT."""
 
 _EXTRAS = {"alembic": "migrate", "alembic_utils": "migrate", "tqdm": "migrate"}
@@ -41,7 +41,7 @@ class Commands(click.Group):
             raise click.ClickException(str(ExtraMissing(extra=extra))) from error
         except KeyboardInterrupt:
             click.echo("Interrupted. Run the same command again to continue.", err=True)
-            raise click.exceptions.Exit(_INTERRUPTED) from None
+            raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 @click.group(cls=Commands)

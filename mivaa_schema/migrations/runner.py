@@ -181,6 +181,8 @@ def _change(connection: Connection, settings: Settings, name: str, script: Scrip
         connection.commit()
         if name == "upgrade":
             preflight.refuse_what_cannot_be_adopted(connection, lock_members=settings.lock_members)
+        if name == "downgrade":
+            _confirm_losses(connection)
         migrations.prepare_session(connection, migrations.timeouts(settings))
         engine = connection.engine
         with _records(connection, script, name), waits.progress(engine, process):
@@ -191,6 +193,28 @@ def _change(connection: Connection, settings: Settings, name: str, script: Scrip
                 lambda: _failed_revision(connection, script, name),
                 settings.lock_retries,
             )
+
+
+def _confirm_losses(connection: Connection) -> None:
+    """Say what the downgrade drops; ask, if whoever has called Alembic handed over a question.
+
+    Raises:
+        DowngradeDeclined: The answer was no.
+    """
+    # Imported here because an upgrade does without it.
+    from mivaa_schema.migrations.losses import DowngradeDeclined, losses
+
+    migration = context.get_context()
+    recorded = tuple(migrations.recorded_revisions(connection))
+    steps = migration.opts["fn"](recorded, migration)
+    found = losses(connection, [step.revision.revision for step in steps])
+    connection.commit()
+    confirm = context.config.attributes.get("confirm")
+    if found and confirm is not None:
+        if not confirm(found):
+            raise DowngradeDeclined
+    elif found:
+        _log.warning("This downgrade drops %s", "; ".join(found))
 
 
 def _refuse_stamp(connection: Connection, interrupted: Script | None) -> None:
