@@ -50,10 +50,10 @@ def run(
     try:
         getattr(command, name)(config, *arguments, **options)
     except CommandError as error:
-        failure = click.ClickException(str(error))
         if isinstance(error.__context__, KeyboardInterrupt):
-            failure.exit_code = INTERRUPTED
-        raise failure from error
+            click.echo(str(error), err=True)
+            raise click.exceptions.Exit(INTERRUPTED) from None
+        raise click.ClickException(str(error)) from error
 
 
 @main.command()

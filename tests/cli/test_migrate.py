@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import zipfile
@@ -177,4 +178,26 @@ def test_installed_wheel_runs_the_chain(
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert revision_of(platform_database) == ["0012"]
+
+
+def test_ctrl_c_is_one_line_and_the_same_command_continues(
+    platform_database: Database, mivaa: Callable[..., Done]
+) -> None:
+    url = platform_database.url()
+    started = subprocess.Popen(
+        [sys.executable, "-m", "mivaa_schema", "upgrade", "--url", url],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    lines = []
+    with started:
+        for line in started.stderr or ():
+            lines.append(line)
+            if "0003 -> 0004" in line:
+                started.send_signal(signal.SIGINT)
+    assert started.returncode == 130
+    assert "Traceback" not in "".join(lines)
+    assert lines[-1].startswith("Stopped. Revisions that were completed stay")
+    assert revision_of(platform_database) == ["0003"]
+    assert mivaa("upgrade", "--url", url).returncode == 0
     assert revision_of(platform_database) == ["0012"]
