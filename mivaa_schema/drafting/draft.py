@@ -15,7 +15,7 @@ from mivaa_schema.drafting.errors import HeldUnderLock, LooksLikeRename, NotDraf
 from mivaa_schema.drafting.files import in_order, must_be_recreated, subject, users_of
 from mivaa_schema.drafting.render import Renderer, constant_name, literal
 from mivaa_schema.drafting.steps import LYING, ORDER, OUTSIDE, REPLACED, VALIDATED, Step
-from mivaa_schema.operations.columns import default_of, is_free_change, printed_type
+from mivaa_schema.operations.columns import default_of, is_free_change, is_volatile, printed_type
 from mivaa_schema.operations.entities import LISTS
 
 if TYPE_CHECKING:
@@ -423,20 +423,6 @@ class Draft:
         if item["kind"] != "column":
             return self.renderer.item(item)
         return f"column({item['table']!r}, {self.renderer.column(current.column_of(item))})"
-
-
-_SAME_FOR_ALL = re.compile(
-    r"'(?:[^']|'')*'(::[\w .\[\]()]+)?|[-+]?[\d.]+(::[\w ]+)?|true|false|null|now\(\)"
-    r"|current_(timestamp|date|time|user|role)|array\[\](::[\w \[\]]+)?",
-    re.IGNORECASE,
-)
-"""Defaults that have one value for all rows, so that adding a column rewrites nothing."""
-
-
-def is_volatile(item: SchemaObject) -> bool:
-    """Whether a default may have another value for every row."""
-    default = default_of(item)
-    return default is not None and not _SAME_FOR_ALL.fullmatch(default.removeprefix("default "))
 
 
 def _shown(change: Difference) -> str:

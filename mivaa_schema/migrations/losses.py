@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from mivaa_schema import history
 from mivaa_schema.errors import MivaaError
+from mivaa_schema.operations.columns import default_of, is_volatile
 from mivaa_schema.operations.sql import MIGRATION, literal, qualified, quote
 
 if TYPE_CHECKING:
@@ -38,8 +39,10 @@ def losses(connection: Connection, revisions: Iterable[str]) -> list[str]:
         return []
     rows = connection.execute(text("select kind, object_name from mivaa.ledger"))
     ledger = {(kind, name) for kind, name in rows}
-    folders = history.folders()
-    created = [o for one in revisions for o in history.manifest(folders[one])["creates"]]
+    reverted = set(revisions)
+    objects = history.objects("table", "column", through=max(reverted, default=""))
+    # A later revision may have changed what an earlier one, which stays, has created.
+    created = [o for o in objects if o["revision"] in reverted]
     tables = [o["name"] for o in created if ("table", o["name"]) in ledger]
     found = []
     for table in dict.fromkeys(tables):
@@ -50,11 +53,9 @@ def losses(connection: Connection, revisions: Iterable[str]) -> list[str]:
         is_ours = item["kind"] == "column" and ("column", f"{table}.{name}") in ledger
         if not is_ours or table in tables or item.get("generated"):
             continue
-        default = item["definition"].partition(" DEFAULT ")[2]
-        is_constant = default.startswith("'") and default.endswith("'")
-        condition = f"{quote(name)} is not null"
-        if is_constant:
-            condition = f"{quote(name)} is distinct from {default}"
+        default, condition = default_of(item), f"{quote(name)} is not null"
+        if default is not None and not is_volatile(item):
+            condition = f"{quote(name)} is distinct from {default.removeprefix('default ')}"
         if (values := _count(connection, table, condition)) > 0:
             found.append(f"{values} value{'' if values == 1 else 's'} of {table}.{name}")
     return found

@@ -124,6 +124,20 @@ def default_of(column: SchemaObject) -> str | None:
     return f"default {rest}" if mark and column.get("generated") is None else None
 
 
+_SAME_FOR_ALL = re.compile(
+    r"'(?:[^']|'')*'(::[\w .\[\]()]+)?|[-+]?[\d.]+(::[\w ]+)?|true|false|null|now\(\)"
+    r"|current_(timestamp|date|time|user|role)|array\[\](::[\w \[\]]+)?",
+    re.IGNORECASE,
+)
+"""Defaults that have one value for all rows, so that adding a column rewrites nothing."""
+
+
+def is_volatile(item: SchemaObject) -> bool:
+    """Whether a default may have another value for every row."""
+    default = default_of(item)
+    return default is not None and not _SAME_FOR_ALL.fullmatch(default.removeprefix("default "))
+
+
 def is_free_change(before: str, after: str) -> bool:
     """Whether PostgreSQL changes a type without rewriting the table: a limit is raised or gone."""
     old, new = (

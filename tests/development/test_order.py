@@ -82,6 +82,26 @@ def test_two_drafts_follow_each_other(developer: Developer) -> None:
     assert developer.database.dump() == before
 
 
+def test_downgrade_counts_values_where_their_column_was_added(developer: Developer) -> None:
+    SIZE(developer.project)
+    assert developer.draft("Size").code == 0
+    developer.succeed("upgrade", "head")
+    with developer.database.owner() as connection:
+        connection.exec_driver_sql(
+            "insert into public.workspaces (id, name) values (gen_random_uuid(), 'W')"
+        )
+        connection.exec_driver_sql(
+            "insert into public.documents (workspace_id, size)"
+            " select id, n from public.workspaces, generate_series(1, 3) n"
+        )
+    developer.project.edit("models/document.py", "comment='S.'", "comment='Size.'")
+    assert developer.draft("Comment").code == 0
+    developer.succeed("upgrade", "head")
+    assert "This downgrade drops" not in str(developer.succeed("downgrade", "-1"))
+    done = str(developer.succeed("downgrade", "-1"))
+    assert "This downgrade drops 3 values of public.documents.size" in done
+
+
 def test_what_is_drafted_and_not_yet_run_is_in_the_way_of_the_next_draft(
     developer: Developer,
 ) -> None:
