@@ -14,7 +14,7 @@ from mivaa_schema.drafting.compare import Difference, describe, place
 from mivaa_schema.drafting.errors import HeldUnderLock, LooksLikeRename, NotDrafted
 from mivaa_schema.drafting.files import in_order, must_be_recreated, subject, users_of
 from mivaa_schema.drafting.render import Renderer, constant_name, literal
-from mivaa_schema.drafting.steps import LYING, ORDER, OUTSIDE, REPLACED, VALIDATED, Step
+from mivaa_schema.drafting.steps import LYING, ORDER, OUTSIDE, VALIDATED, Step
 from mivaa_schema.operations.columns import default_of, is_free_change, is_volatile, printed_type
 from mivaa_schema.operations.entities import LISTS
 
@@ -156,7 +156,7 @@ class Draft:
         if kind in ("table", "column"):
             plan = getattr(self, f"_{change.action}_{kind}")
             plan(change)
-        elif kind in REPLACED or kind == "policy":
+        elif "file" in change.either:
             self._plan_file(change)
         else:
             if kind == "exclusion" and change.after and change.table not in self.new:
@@ -164,15 +164,20 @@ class Draft:
                     f"add {describe(change.after)}: that scans the table",
                     "An exclusion constraint cannot be validated later.",
                 )
-            up = [self.drop(change.before)] if change.before else []
-            down = [self.again(change.before)] if change.before else []
-            if change.after:
-                up.append(self.create(change.after))
-                down.insert(0, self.drop(change.after))
+            before, after = change.before, change.after
+            if before and after and kind in OUTSIDE:
+                # Under a lock of its table, which what stands outside of a transaction lacks.
+                self._step("replace", kind, [self.drop(before)], [self.again(before)])
+                before = None
+            up = [self.drop(before)] if before else []
+            down = [self.again(before)] if before else []
+            if after:
+                up.append(self.create(after))
+                down.insert(0, self.drop(after))
             self._step(change.action, kind, up, down)
 
     def _step(self, action: str, kind: str, up: list[str], down: list[str]) -> None:
-        outside = action == "fill" or (action != "drop" and kind in OUTSIDE)
+        outside = action == "fill" or (action in ("add", "change") and kind in OUTSIDE)
         step = Step(ORDER[action, kind], up, down, outside)
         # Objects are dropped in the reverse order, so that a downgrade finds what it needs.
         self.steps.insert(0 if action in ("drop", "drop_early") else len(self.steps), step)
@@ -398,7 +403,7 @@ class Draft:
 
     def again(self, item: SchemaObject) -> str:
         """The expression that creates an object again in a downgrade."""
-        return f"{'create' if 'file' in item else 'restore'}({self.expression(item)})"
+        return f"restore({self.expression(item)})"
 
     def expression(self, item: SchemaObject) -> str:
         """An object: a file, the constant of a new object, or the object of an older manifest."""

@@ -13,9 +13,6 @@ VALIDATED = ("check", "foreign_key")
 LYING = (*OUTSIDE, "column", "storage", "trigger", "policy")
 """Kinds of objects whose change needs a strong lock on their table."""
 
-REPLACED = ("function", "trigger")
-"""Kinds of files that can take the place of an older one."""
-
 # What happens in which order; a downgrade undoes it in the reverse order. What is quick and can run
 # again comes first, then what stands outside of a transaction, then what has to be seen at once.
 ORDER = {
@@ -30,6 +27,7 @@ ORDER = {
             ("add_early", "function"),
             # A new key over the columns of an old one would not be added.
             ("drop", "foreign_key"),
+            *(("replace", kind) for kind in reversed(OUTSIDE)),
             ("fill", "column"),
             *(("add change", kind) for kind in OUTSIDE),
             ("revoke", "list"),

@@ -207,7 +207,8 @@ class _Script:
         """Give an object those of its properties that ALTER TABLE can, or all that differ."""
         names = self.altered.get(item, set()) if names is None else names
         for kind, name, value, action in _ALTER:
-            if kind == item.kind and name in names:
+            # A setting that a draft changes is not recorded, and not repaired.
+            if kind == item.kind and name in names & self.expected[item].keys():
                 wanted = self.expected[item][name]
                 if value == wanted or (value == _ANY and wanted is not None):
                     action = action.format(name=item.name, value=wanted)
@@ -253,7 +254,7 @@ class _Script:
 
     def _table_properties(self, item: CatalogObject) -> Iterator[str]:
         wanted = self.expected[item]
-        gone = options_of(self.options.get(item)).keys() - options_of(wanted["options"]).keys()
+        gone = options_of(self.options.get(item)).keys() - options_of(wanted.get("options")).keys()
         if gone:
             yield f"alter table {item.name} reset ({', '.join(sorted(gone))});"
         is_new = item in self.made

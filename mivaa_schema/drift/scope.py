@@ -98,16 +98,19 @@ def without_drafted(found: Snapshot, drafted: list[history.SchemaObject]) -> Sna
         left = {"storage"} if ("storage", table, name) in whole else set()
         if item.kind == "table" and any(key[:2] == ("option", name) for key in whole):
             left.add("options")
-        if any(_is_named(table, name, statement) for statement in said):
+        if any(_is_named(item.kind, table, name, statement) for statement in said):
             left |= {"acl", "comment"}
         kept[item] = {key: value for key, value in properties.items() if key not in left}
     return kept
 
 
-def _is_named(table: str, name: str, statement: str) -> bool:
+def _is_named(kind: str, table: str, name: str, statement: str) -> bool:
     """Whether a statement without quotes is about an object, as far as its words tell."""
-    wanted = [name, table] if table else [name]
-    return all(re.search(rf"(?<!\w){re.escape(one)}(?!\w)", statement) for one in wanted)
+    wanted = [rf"(?<![\w.]){re.escape(table)}(?!\w)"] if table else []
+    # The name of a schema stands before that of everything in it.
+    before = r"\bschema " if kind == "schema" else r"(?<!\w)"
+    wanted.append(rf"{before}{re.escape(name)}(?!\w)")
+    return all(re.search(one, statement) for one in wanted)
 
 
 _KINDS = {"constraint": ("foreign_key", "check", "unique", "exclusion")}

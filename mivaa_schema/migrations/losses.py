@@ -55,7 +55,9 @@ def losses(connection: Connection, revisions: Iterable[str]) -> list[str]:
             continue
         default, condition = default_of(item), f"{quote(name)} is not null"
         if default is not None and not is_volatile(item):
-            condition = f"{quote(name)} is distinct from {default.removeprefix('default ')}"
+            # As text: json and others have no equality.
+            value = f"({default.removeprefix('default ')})::{item['type']}"
+            condition = f"{quote(name)}::text is distinct from {value}::text"
         if (values := _count(connection, table, condition)) > 0:
             found.append(f"{values} value{'' if values == 1 else 's'} of {table}.{name}")
     return found

@@ -20,9 +20,9 @@ FOREIGN_SCHEMAS = ("mivaa", "auth")
 
 
 class MadeByRevisions(MivaaError):
-    """{call}() would {what} {tables}, which revisions make, with their policies, triggers and
-    functions. Use `alembic upgrade head` or `alembic downgrade` for them; for tables of your own,
-    name them: {call}(engine, tables=[...]). Nothing was changed.
+    """Revisions make {tables}, with policies, triggers and functions; {call}() would {what} them
+    alone. Use `alembic upgrade head` or `alembic downgrade` for them; for tables of your own, name
+    them: {call}(engine, tables=[...]). Nothing was changed.
     """
 
 

@@ -136,7 +136,7 @@ def release(*targets: SchemaObject) -> Operation:
     return _together(_RELEASE, reversed(targets))
 
 
-def restore(*targets: SchemaObject) -> Operation:
+def restore(*targets: SqlFile | SchemaObject) -> Operation:
     """Create again, in a transaction, what :func:`release` or :func:`drop` has dropped.
 
     Plainly, so that a rollback can do it too: while an index is built, or the rows of a constraint
@@ -156,7 +156,7 @@ def validate(*targets: SchemaObject, must_hold: bool = False) -> Operation:
 
 
 def create(*files: SqlFile, again: bool = False) -> Operation:
-    """Create functions, triggers and policies, in this order.
+    """Create functions, triggers and policies, in the order given.
 
     A function is executable by its owner alone until it is granted. With ``again``, an interrupted
     run may have created the functions already.
@@ -194,13 +194,18 @@ _RELEASE: Handlers = {
     "storage": _each(reset_storage),
     "option": _each(reset_option),
 }
+_CREATE: Handlers = {
+    "function": create_functions,
+    "trigger": create_triggers,
+    "policy": create_policies,
+}
 _RESTORE: Handlers = {
     **_ADOPT,
+    **_CREATE,
     "column": _each(restore_column),
     "index": _each(restore_index),
     **dict.fromkeys(CONSTRAINTS, _each(restore_constraint)),
 }
-_CREATE: Handlers = {"trigger": create_triggers, "policy": create_policies}
 _REPLACE: Handlers = {"function": replace_functions, "trigger": create_triggers}
 _DROP: Handlers = {
     "column": drop_columns,
@@ -211,7 +216,13 @@ _DROP: Handlers = {
 def _together(handlers: Handlers, targets: Iterable[Any]) -> Operation:
     """One operation of what the handlers of the kinds give; neighbours of one kind go together."""
     groups = groupby(targets, key=lambda o: o.kind if isinstance(o, SqlFile) else o["kind"])
-    return _combined(handlers[kind](*group) for kind, group in groups)
+    found = []
+    for kind, group in groups:
+        if kind not in handlers:
+            message = f"it takes {', '.join(handlers)}, and no {kind}"
+            raise TypeError(message)
+        found.append(handlers[kind](*group))
+    return _combined(found)
 
 
 def _combined(operations: Iterable[Operation]) -> Operation:

@@ -36,6 +36,7 @@ _REMEDY = literal(
     "Correct these rows (mivaa-schema repair lists what it can correct), then run:"
     " mivaa-schema repair constraints --apply"
 )
+_CORRECT = literal("Correct these rows (mivaa-schema repair does not run before that).")
 
 
 def foreign_key(
@@ -181,8 +182,8 @@ def _unmet(target: SchemaObject, outcome: str, detail: str = "", *, must_hold: b
     warn = _warn(target, outcome, detail)
     if not must_hold:
         return warn
-    refuse = _warn(target, "cannot be added", detail)
-    return when(_is_created(target), refuse.replace("raise warning", "raise exception", 1), warn)
+    refuse = _warn(target, "cannot be added", detail, level="exception", hint=_CORRECT)
+    return when(_is_created(target), refuse, warn)
 
 
 def _add(target: SchemaObject, valid: str = "") -> str:
@@ -218,7 +219,14 @@ def _fails(target: SchemaObject) -> str:
     return f"from {qualified(target['table'])} where not ({target['condition']})"
 
 
-def _warn(target: SchemaObject, outcome: str, detail: str = "") -> str:
+def _warn(
+    target: SchemaObject,
+    outcome: str,
+    detail: str = "",
+    *,
+    level: str = "warning",
+    hint: str = _REMEDY,
+) -> str:
     """Say what has become of a constraint; the rows that refer to nothing are not ours to count.
 
     Whoever upgrades may lack SELECT on the table that they refer to.
@@ -227,9 +235,9 @@ def _warn(target: SchemaObject, outcome: str, detail: str = "") -> str:
     what = literal(f"{kind} {target['name']} of {target['table']} {outcome}")
     count = f"(select count(*) {_fails(target)})" if kind == "check" else "'some'"
     return f"""\
-raise warning '%: % row(s) do not meet %',
+raise {level} '%: % row(s) do not meet %',
   {what}, {count}, {literal(_definition(target))}
-  using {detail}hint = {_REMEDY};"""
+  using {detail}hint = {hint};"""
 
 
 def validate_constraint(target: SchemaObject, *, must_hold: bool = False) -> Operation:

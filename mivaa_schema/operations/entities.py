@@ -66,8 +66,8 @@ class SqlFile:
         if not isinstance(entity, PGFunction):
             # Alembic-utils takes a table without a schema for one of public; PostgreSQL looks for
             # it in the search path of whoever runs the statement.
-            wanted = rf"\son\s+{re.escape(entity.on_entity)}\s"
-            if not re.search(wanted, self.text.replace('"', ""), re.IGNORECASE):
+            written = re.search(r"\son\s+(\S+)", self.text, re.IGNORECASE)
+            if written is None or written[1].replace('"', "") != entity.on_entity:
                 message = f"expected the table with its schema: on {entity.on_entity}"
                 raise ValueError(message)
         return entity
@@ -190,8 +190,9 @@ def create_policies(*files: SqlFile) -> Operation:
 
 def drop_files(*files: SqlFile) -> Operation:
     """Drop functions, triggers and policies; an interrupted run may lack some."""
-    on = (f" on {file.table}" if file.table else "" for file in files)
-    sent = (f"drop {f.kind} if exists {f.name}{table}" for f, table in zip(files, on, strict=True))
+    sent = (
+        f"drop {f.kind} if exists {f.name}" + (f" on {f.table}" if f.table else "") for f in files
+    )
     return Operation(tuple(sent), drops=_objects(files))
 
 

@@ -102,6 +102,37 @@ def test_downgrade_counts_values_where_their_column_was_added(developer: Develop
     assert "This downgrade drops 3 values of public.documents.size" in done
 
 
+def test_drift_is_repaired_beside_what_a_draft_has_changed_and_nothing_records_yet(
+    developer: Developer,
+) -> None:
+    developer.project.append(
+        "sql/storage.sql",
+        "alter table public.documents set (fillfactor = 90);\n"
+        "alter table public.documents alter column metadata set storage external;\n",
+    )
+    assert developer.draft("Storage").code == 0
+    developer.succeed("upgrade", "head")
+    with developer.database.owner() as connection:
+        connection.exec_driver_sql("alter table public.documents disable row level security")
+        connection.exec_driver_sql("alter table public.documents drop column metadata")
+        connection.exec_driver_sql("grant create on schema mivaa to public")
+    done = developer.commands.run(
+        developer.project.folder, "mivaa_schema", "drift", "--sql", database=developer.database
+    )
+    assert done.code == 1, str(done)
+    assert "alter table public.documents enable row level security" in done.out
+    assert "alter table public.documents add column metadata jsonb" in done.out
+    assert "on schema mivaa" in done.out
+
+
+def test_values_without_an_equality_are_counted(developer: Developer) -> None:
+    column("documents", "extra: Mapped[Any] = mapped_column(sa.JSON(), server_default='{}',"
+           " comment='E.')")(developer.project)  # fmt: skip
+    assert developer.draft("Extra").code == 0
+    developer.succeed("upgrade", "head")
+    assert "This downgrade drops" not in str(developer.succeed("downgrade", "-1"))
+
+
 def test_what_is_drafted_and_not_yet_run_is_in_the_way_of_the_next_draft(
     developer: Developer,
 ) -> None:

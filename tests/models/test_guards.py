@@ -28,7 +28,9 @@ def tables(database: Database) -> set[str]:
 
 def test_drop_all_drops_nothing(world_database: Database) -> None:
     before = tables(world_database)
-    with pytest.raises(MadeByRevisions, match=r"drop auth\.users, document_chunks, documents"):
+    with pytest.raises(
+        MadeByRevisions, match=r"Revisions make auth\.users, document_chunks, documents"
+    ):
         Base.metadata.drop_all(world_database.engine())
     assert tables(world_database) == before
     with world_database.superuser() as connection:

@@ -774,8 +774,9 @@ LISTS = [
 ]
 
 
-def broken(name: str, *edits: Edit, says: str) -> Case:
-    return Case(f"a file is refused by its name: {name}", edits, REFUSED, says=(says,))
+def broken(name: str, *edits: Edit, says: str | tuple[str, ...]) -> Case:
+    found = (says,) if isinstance(says, str) else says
+    return Case(f"a file is refused by its name: {name}", edits, REFUSED, says=found)
 
 
 BROKEN = [
@@ -806,7 +807,12 @@ BROKEN = [
         sql_file(
             "policies/nowhere.select.sql", "create policy p on public.nowhere using (true);\n"
         ),
-        says="nowhere.select.sql",
+        says=("nowhere.select.sql", "no model has the table public.nowhere"),
+    ),
+    broken(
+        "a parameter of a table that is not there",
+        (append("storage.sql", "alter table public.nowhere set (fillfactor = 90);\n")),
+        says="no model has the table public.nowhere",
     ),
     broken(
         "a trigger whose function is not there",
@@ -838,7 +844,7 @@ BROKEN = [
             "policies/documents.titled.sql",
             f"create policy {P} on documents for select using (true);\n",
         ),
-        says="documents.titled.sql",
+        says=("documents.titled.sql", "with its schema: on public.documents"),
     ),
     broken(
         "two files with one policy",
