@@ -22,7 +22,7 @@ given = config.attributes.get("connection")
 
 
 def comparison(settings: Settings) -> dict[str, Any]:
-    """What ``check`` and ``revision`` compare the database with; imported for them alone."""
+    """How ``check`` and ``revision`` compare current definitions with the history."""
     from mivaa_schema.drafting import revise
 
     return revise.options(settings)

@@ -8,16 +8,27 @@ models or of ``sql/`` is read here.
 
 from __future__ import annotations
 
+import ast
 import json
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from mivaa_schema.errors import MivaaError
 
 SchemaObject = dict[str, Any]
 """One object of a manifest: ``kind``, ``name``, mostly ``table``, and what its kind needs."""
 
 MANIFEST = "manifest.json"
 ROLLBACK = "rollback.sql"
+
+
+class BranchedHistory(MivaaError):
+    """There are {count} {what}: {files}. The history must be one straight line. Put what no
+    database has recorded after the others; a branch of several revisions all at once, in order:
+      mivaa-schema renumber {last}
+    """
 
 
 def history_folder() -> Path:
@@ -43,8 +54,49 @@ def folders(versions: Path | None = None) -> dict[str, Path]:
 
 
 def head() -> str:
-    """The number of the last revision; the chain is straight and numbered."""
+    """The number of the last revision; the history is one straight line, numbered."""
     return max(folders())
+
+
+def number_of(path: Path) -> str:
+    """The number of a revision's file."""
+    return path.name.partition("_")[0]
+
+
+def follows(path: Path) -> str | None:
+    """The number of the revision that a file names as the one before it."""
+    value = assigned(ast.parse(path.read_bytes()), "down_revision")
+    return str(value.value) if isinstance(value, ast.Constant) and value.value else None
+
+
+def assigned(tree: ast.Module, variable: str) -> ast.expr | None:
+    """What a revision's file assigns to a name at its top."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(target, ast.Name) and target.id == variable for target in targets):
+                return node.value
+    return None
+
+
+def refuse_branches(versions: Path | None = None) -> None:
+    """Refuse a history that is not one straight line.
+
+    Raises:
+        BranchedHistory: Two files have the same number, of which Alembic would overlook one; or
+            there is more than one head.
+    """
+    paths = files(versions)
+    for number in Counter(map(number_of, paths)):
+        _refuse_several(f"revisions {number}", [p for p in paths if number_of(p) == number])
+    followed = {follows(path) for path in paths}
+    _refuse_several("heads", [path for path in paths if number_of(path) not in followed])
+
+
+def _refuse_several(what: str, paths: list[Path]) -> None:
+    if len(paths) > 1:
+        names = [path.name for path in paths]
+        raise BranchedHistory(count=len(names), what=what, files=", ".join(names), last=names[-1])
 
 
 @cache
@@ -71,7 +123,7 @@ def key(item: SchemaObject) -> Key:
 
 
 def objects(*kinds: str, through: str | None = None) -> list[SchemaObject]:
-    """The objects that the chain has created once a revision is applied.
+    """The objects that the revisions have created once a revision is applied.
 
     A later definition of an object replaces an earlier one. Added to each are ``revision``, the
     number of the revision that created it first, and ``defined_in``, that of its definition.

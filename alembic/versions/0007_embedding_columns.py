@@ -4,8 +4,8 @@ Why: embeddings move from 1536 to 768 dimensions while search keeps answering, s
 row can have both.
 
 How: new columns beside the old one; the new vector is stored in the row itself, where the planner
-sees what reading it costs. The HNSW indexes are built on what is there and right from an empty
-column on. A row whose text changes is sent back to the embedder by a trigger.
+sees what reading it costs. The HNSW indexes are built while the columns are empty, or on what is
+there already. A row whose text changes is sent back to the embedder by a trigger.
 
 The downgrade loses: embeddings of 768 dimensions and the state of their migration.
 

@@ -6,7 +6,14 @@ from itertools import groupby
 
 import click
 
-from mivaa_schema.cli.group import database_options, json_option, main, show, warn_of_interrupted
+from mivaa_schema.cli.group import (
+    count,
+    database_options,
+    json_option,
+    main,
+    show,
+    warn_of_interrupted,
+)
 from mivaa_schema.settings import Settings
 
 
@@ -37,6 +44,6 @@ def drift(settings: Settings, as_json: bool, as_sql: bool) -> None:
         )
         show(as_json, [each.as_json() for each in differences], lines)
         if not as_json:
-            click.echo(f"{len(differences)} differences", err=True)
+            click.echo(count(len(differences), "difference"), err=True)
     if differences:
         raise click.exceptions.Exit(1)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mivaa_schema import history
 from mivaa_schema.errors import ExtraMissing, MivaaError
 from mivaa_schema.settings import Settings
 
@@ -42,6 +43,11 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted. Run the same command again to continue.", err=True)
             raise click.exceptions.Exit(INTERRUPTED) from None
+        except Exception as error:
+            # Known by its module, since Alembic is slow to import.
+            if type(error).__module__ != "alembic.util.exc":
+                raise
+            raise click.ClickException(str(error)) from error
 
 
 @click.group(cls=Commands)
@@ -66,6 +72,7 @@ def database_options(command: Callable[..., None]) -> Callable[..., None]:
     @home_option
     @functools.wraps(command)
     def run(*, url: str | None, home: str | None, **options: Any) -> None:
+        history.refuse_branches()
         command(resolve(url=url, home=home), **options)
 
     return run
@@ -87,6 +94,11 @@ def show(as_json: bool, found: object, lines: Iterable[str]) -> None:
         click.echo(line)
 
 
+def count(number: int, noun: str) -> str:
+    """A number and its noun: ``1 error``, ``2 errors``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def warn_of_interrupted(connection: Connection) -> None:
     """Name a revision that is interrupted, and what to do about it, on standard error."""
     from sqlalchemy.exc import DBAPIError
@@ -98,9 +110,12 @@ def warn_of_interrupted(connection: Connection) -> None:
         # A role that may not read the ledger is told of that by the command itself.
         name = migrations.interrupted_revision(connection)
     if name is not None:
+        revert = f"`mivaa-schema abandon {name}` lists what it has created so far"
+        if name in (numbers := list(history.folders())):
+            revert = f"`alembic downgrade {['base', *numbers][numbers.index(name)]}` reverts it"
         click.echo(
             f"warning: revision {name} is interrupted. `alembic upgrade {name}` completes it;"
-            f" `mivaa-schema abandon {name}` lists what it has created so far.",
+            f" {revert}.",
             err=True,
         )
     connection.rollback()

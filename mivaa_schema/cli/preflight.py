@@ -7,7 +7,14 @@ from dataclasses import asdict
 
 import click
 
-from mivaa_schema.cli.group import database_options, json_option, main, show, warn_of_interrupted
+from mivaa_schema.cli.group import (
+    count,
+    database_options,
+    json_option,
+    main,
+    show,
+    warn_of_interrupted,
+)
 from mivaa_schema.settings import Settings
 
 
@@ -40,11 +47,7 @@ def preflight(settings: Settings, as_json: bool, lock_members: bool) -> None:
         f"         {finding.remedy}"
         for finding in findings
     ]
-    lines.append(f"{_count(errors, 'error')}, {_count(len(findings) - errors, 'warning')}")
+    lines.append(f"{count(errors, 'error')}, {count(len(findings) - errors, 'warning')}")
     show(as_json, [asdict(finding) for finding in findings], lines)
     if errors:
         raise click.exceptions.Exit(1)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

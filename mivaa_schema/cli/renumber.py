@@ -8,12 +8,18 @@ from mivaa_schema.cli.group import main
 
 
 @main.command()
-@click.argument("revision")
-def renumber(revision: str) -> None:
-    """Put REVISION (a file or a number) after all others, where merged branches made two heads."""
+@click.argument("revisions", nargs=-1, required=True)
+def renumber(revisions: tuple[str, ...]) -> None:
+    """Put REVISIONS (files or numbers) last, where merged branches made two heads.
+
+    Name all revisions of one branch, in their order; they come after all others.
+    """
     # Imported here because Alembic is slow to import.
     from mivaa_schema.migrations import renumber
 
-    click.echo(f"written: {renumber.renumber(revision)}")
-    click.echo("now run `mivaa-schema freeze`: its rollback.sql still has the old number.")
-    click.echo("A database at the old number must be downgraded with the old file.")
+    for path in renumber.renumber(revisions):
+        click.echo(f"written: {path}")
+    click.echo("now run `mivaa-schema freeze`, which writes their rollback.sql anew")
+    click.echo(
+        "a database that has recorded an old number must be downgraded first, with the old files"
+    )

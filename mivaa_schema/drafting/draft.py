@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import ast
 from collections.abc import Iterable
 from itertools import groupby
 from textwrap import indent, wrap
@@ -12,9 +12,9 @@ from mivaa_schema import history, operations
 from mivaa_schema.drafting import compare, current
 from mivaa_schema.drafting.compare import Difference, describe, place
 from mivaa_schema.drafting.errors import HeldUnderLock, LooksLikeRename, NotDrafted
-from mivaa_schema.drafting.files import in_order, must_be_recreated, subject, users_of
 from mivaa_schema.drafting.render import Renderer, constant_name, literal
-from mivaa_schema.drafting.steps import LYING, ORDER, OUTSIDE, VALIDATED, Step
+from mivaa_schema.drafting.sql_files import in_order, must_be_recreated, subject, users_of
+from mivaa_schema.drafting.steps import ON_TABLES, ORDER, OUTSIDE, VALIDATED, Step
 from mivaa_schema.operations.columns import default_of, is_free_change, is_volatile, printed_type
 from mivaa_schema.operations.entities import LISTS
 
@@ -79,7 +79,7 @@ class Draft:
     @property
     def loses(self) -> str:
         """What the downgrade loses, as far as it can be told."""
-        lost = ", ".join(self.losses) or "nothing"
+        lost = ", ".join(self.losses) or ("nothing" if self.found else "..")
         return "\n".join(wrap(f"The downgrade loses: {lost}.", _WIDTH))
 
     @property
@@ -108,9 +108,11 @@ class Draft:
     @property
     def imports(self) -> str:
         """The imports of what is used."""
-        text = f"{self.definitions}\n{self.upgrade}\n{self.downgrade}"
-        used = [n for n in operations.__all__ if re.search(rf"(?<![\w.'\"]){n}\(", text)]
-        lines = ["import sqlalchemy as sa"] if re.search(r"(?<![\w'\"])sa\.", text) else []
+        bodies = "".join(f"\n    {body or 'pass'}" for body in (self.upgrade, self.downgrade))
+        tree = ast.parse(f"{self.definitions}\nif True:{bodies}")
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        used = [name for name in operations.__all__ if name in names]
+        lines = ["import sqlalchemy as sa"] if "sa" in names else []
         lines += sorted(self.renderer.imports)
         if used:
             ours = "".join(f"    {name},\n" for name in used)
@@ -119,7 +121,7 @@ class Draft:
 
     def _locked(self, expressions: list[str]) -> list[str]:
         """The expressions under the locks of the tables that they are about, in one message."""
-        tables = {d.table for d in self.found if d.kind in LYING} - self.new | self.dropped
+        tables = {d.table for d in self.found if d.kind in ON_TABLES} - self.new | self.dropped
         if not tables:
             return _calls("run", expressions)
         order = [current.name_of(t) for t in current.tables()]

@@ -7,6 +7,13 @@ from __future__ import annotations
 from mivaa_schema.errors import MivaaError
 
 
+class FrozenFileMissing(MivaaError):
+    """Revision {revision} creates {item}, whose file is not in its folder. An older revision's file
+    serves a downgrade only: copy it to {file}, use it from there, and run `mivaa-schema freeze`
+    again.
+    """
+
+
 class NotDrafted(MivaaError):
     """No revision can be drafted for {item}: {reason}.
     Nothing was written. Correct the model or the SQL file, or write the revision by hand:

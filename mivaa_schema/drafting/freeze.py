@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +15,11 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from mivaa_schema import history
+from mivaa_schema.drafting.compare import describe
+from mivaa_schema.drafting.errors import FrozenFileMissing
+from mivaa_schema.drafting.sql_files import subject
 from mivaa_schema.migrations import PRIVATE_SCHEMA, VERSION_TABLE, alembic_config
+from mivaa_schema.operations.entities import LISTS
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -24,9 +31,14 @@ def write(config: Config | None = None) -> list[Path]:
     """Write manifest and ``rollback.sql`` of every revision anew; return those that have changed.
 
     Args:
-        config: Configuration of the chain; this project's own without it.
+        config: Alembic's configuration; this project's own without it.
+
+    Raises:
+        BranchedHistory: If the history is not one straight line.
+        FrozenFileMissing: If a revision creates something from a file of another folder.
     """
     script = ScriptDirectory.from_config(config or alembic_config())
+    history.refuse_branches(Path(script.dir) / "versions")
     changed = []
     for revision in reversed(list(script.walk_revisions())):
         folder = Path(revision.path).with_suffix("")
@@ -38,9 +50,26 @@ def write(config: Config | None = None) -> list[Path]:
                 path.write_text(text, encoding="utf-8")
                 history.manifest.cache_clear()
                 changed.append(path)
+        for item in history.manifest(folder)["creates"]:
+            if not (folder / item.get("file", "")).exists():
+                raise FrozenFileMissing(
+                    revision=revision.revision, item=describe(item), file=folder / item["file"]
+                )
     return changed
 
 
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Keep Alembic from saying that it runs what is only rendered."""
+    log = logging.getLogger("alembic.runtime.migration")
+    was, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = was
+
+
+@_silent()
 def manifest(revision: str, script: ScriptDirectory | None = None) -> str:
     """What a revision creates and drops, as JSON, an object a line; its operations declare it."""
     script = script or ScriptDirectory.from_config(alembic_config())
@@ -49,10 +78,14 @@ def manifest(revision: str, script: ScriptDirectory | None = None) -> str:
     context = MigrationContext.configure(dialect_name="postgresql", opts=options)
     with Operations.context(context):
         script.get_revision(revision).module.upgrade()
-    creates: dict[tuple[str, str, str], history.SchemaObject] = {}
-    drops: dict[tuple[str, str, str], history.SchemaObject] = {}
+    creates: dict[history.Key, history.SchemaObject] = {}
+    drops: dict[history.Key, history.SchemaObject] = {}
+    before = {history.key(item): item for item in _listed_before(revision, script)}
     for operation in declared:
-        for item in operation.drops:
+        gone = {history.key(item) for item in operation.drops}
+        # PostgreSQL drops the grants and comments of an object with it.
+        lost = (o for o in {**before, **creates}.values() if _is_about(o, gone))
+        for item in (*operation.drops, *lost):
             creates.pop(history.key(item), None)
             bare: history.SchemaObject = {
                 name: item[name] for name in ("kind", "table", "name") if name in item
@@ -64,11 +97,22 @@ def manifest(revision: str, script: ScriptDirectory | None = None) -> str:
     return f'{{\n  "creates": {_lines(creates)},\n  "drops": {_lines(drops)}\n}}\n'
 
 
-def _lines(items: dict[tuple[str, str, str], history.SchemaObject]) -> str:
+def _listed_before(revision: str, script: ScriptDirectory) -> list[history.SchemaObject]:
+    """The grants and comments that the revisions before it have made."""
+    previous = script.get_revision(revision).down_revision
+    return history.objects(*LISTS.values(), through=str(previous)) if previous else []
+
+
+def _is_about(item: history.SchemaObject, dropped: set[history.Key]) -> bool:
+    return item["kind"] in LISTS.values() and subject(item) in dropped
+
+
+def _lines(items: dict[history.Key, history.SchemaObject]) -> str:
     lines = ",\n".join(f"    {json.dumps(item, ensure_ascii=False)}" for item in items.values())
     return f"[\n{lines}\n  ]" if lines else "[]"
 
 
+@_silent()
 def rollback_sql(revision: str, script: ScriptDirectory | None = None) -> str:
     """What Alembic renders for the downgrade of one revision, without transaction commands."""
     script = script or ScriptDirectory.from_config(alembic_config())

@@ -17,7 +17,7 @@ from mivaa_schema.drafting import compare, freeze
 from mivaa_schema.drafting.compare import Difference, describe
 from mivaa_schema.drafting.draft import Draft
 from mivaa_schema.drafting.errors import DraftIncomplete, DriftFound
-from mivaa_schema.drafting.files import refuse_dangling
+from mivaa_schema.drafting.sql_files import refuse_dangling
 from mivaa_schema.drafting.trial import try_out
 from mivaa_schema.errors import MivaaError
 from mivaa_schema.models import Base

@@ -10,7 +10,7 @@ OUTSIDE = ("index", "unique", "exclusion", "check", "foreign_key")
 VALIDATED = ("check", "foreign_key")
 """Kinds of constraints that are added without looking at the rows, and validated afterwards."""
 
-LYING = (*OUTSIDE, "column", "storage", "trigger", "policy")
+ON_TABLES = (*OUTSIDE, "column", "storage", "trigger", "policy")
 """Kinds of objects whose change needs a strong lock on their table."""
 
 # What happens in which order; a downgrade undoes it in the reverse order. What is quick and can run

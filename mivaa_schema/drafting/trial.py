@@ -12,7 +12,7 @@ from mivaa_schema import history
 from mivaa_schema.drafting import current
 from mivaa_schema.drafting.compare import Difference, place
 from mivaa_schema.drafting.errors import DraftRefused
-from mivaa_schema.drafting.files import subject
+from mivaa_schema.drafting.sql_files import subject
 from mivaa_schema.migrations import describe as describe_error
 from mivaa_schema.operations import Operation, adopt, change_column, restore
 from mivaa_schema.operations.entities import SqlFile

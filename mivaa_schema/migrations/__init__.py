@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,13 +55,6 @@ class InterruptedFileMissing(MivaaError):
     """
 
 
-class BranchedHistory(MivaaError):
-    """There are {count} {what}: {files}. The history must be one straight line. Put the one that no
-    database has recorded after the others:
-      mivaa-schema renumber {last}
-    """
-
-
 def alembic_config() -> Config:
     """The Alembic configuration of this project: alembic.ini, of the checkout or of the wheel."""
     folder = history.history_folder()
@@ -75,29 +67,6 @@ def alembic_config() -> Config:
 def timeouts(settings: Settings) -> Timeouts:
     """How long the statements of a run may wait."""
     return Timeouts(lock=settings.lock_timeout, build=settings.build_timeout)
-
-
-# What the files say
-
-
-def refuse_branches(script: ScriptDirectory) -> None:
-    """Refuse a history that is not one straight line, by the names of its files first.
-
-    Raises:
-        BranchedHistory: Two files have the same number, of which Alembic would overlook one; or
-            there is more than one head.
-    """
-    names = [path.name for path in history.files(Path(script.dir) / "versions")]
-    for number in Counter(name.partition("_")[0] for name in names):
-        _refuse_several(f"revisions {number}", [n for n in names if n.startswith(f"{number}_")])
-    heads = script.get_revisions(script.get_heads())
-    _refuse_several("heads", sorted(Path(head.path).name for head in heads if head))
-
-
-def _refuse_several(what: str, files: list[str]) -> None:
-    if len(files) > 1:
-        count, last = len(files), files[-1]
-        raise BranchedHistory(count=count, what=what, files=", ".join(files), last=last)
 
 
 # What the database records

@@ -52,9 +52,8 @@ def created_objects(connection: Connection, revision: str) -> list[CreatedObject
     """What an interrupted revision has recorded, in the order in which it can be reverted.
 
     Raises:
-        AbandonRefused: Another revision is interrupted, or none; or the ledger has a kind of object
-            that no operation reverts.
-        RevisionInterrupted: Its file is there: Alembic completes or reverts it.
+        AbandonRefused: Another revision is interrupted, or none; or its file is there; or the
+            ledger has a kind of object that no operation reverts.
     """
     found = migrations.interrupted_revision(connection)
     if found != revision:
@@ -62,7 +61,12 @@ def created_objects(connection: Connection, revision: str) -> list[CreatedObject
         raise AbandonRefused(revision=revision, reason=f"it is not interrupted; {instead}")
     script = ScriptDirectory.from_config(migrations.alembic_config())
     with contextlib.suppress(migrations.InterruptedFileMissing):
-        migrations.refuse_interrupted(migrations.check_revisions(connection, script))
+        if there := migrations.check_revisions(connection, script):
+            reason = (
+                f"its file is there. `alembic upgrade {revision}` completes it, and"
+                f" `alembic downgrade {there.down_revision or 'base'}` reverts it"
+            )
+            raise AbandonRefused(revision=revision, reason=reason)
     rows = connection.execute(text(_RECORDED), {"kind": REVISION, "revision": revision}).all()
     if unknown := [f"{kind} {name}" for kind, name in rows if not _is_known(kind, name)]:
         reason = (

@@ -1,62 +1,79 @@
-"""Gives a revision the next number, after branches that were merged have each made one."""
+"""Gives revisions the next numbers, after branches that were merged have each made one."""
 
 from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from mivaa_schema import history
 from mivaa_schema.errors import MivaaError
+from mivaa_schema.history import assigned, follows, number_of
 
 
 class RenumberRefused(MivaaError):
     """Revision `{name}` is not renumbered: {reason}. Nothing was changed."""
 
 
-def renumber(name: str, versions: Path | None = None) -> Path:
-    """Put a revision after all others: rename its file and folder, and rewrite its numbers.
+def renumber(names: Sequence[str], versions: Path | None = None) -> list[Path]:
+    """Put revisions after all others: rename files and folders, and rewrite their numbers.
 
     Args:
-        name: Its file, or its number where that is the only one.
+        names: Their files, or their numbers where there is one of each; a branch in its order.
         versions: The folder of the revisions; this project's own without it.
 
     Returns:
-        The new file. Its ``rollback.sql`` still bears the old number.
+        The new files. Each ``rollback.sql`` still bears the old number.
 
     Raises:
-        RenumberRefused: There is no such revision, or another follows it, or it is the last one.
+        RenumberRefused: There is no such revision; or another that is not named follows it; or
+            all are the last ones already.
     """
     folder = versions or history.versions_folder()
     files = history.files(folder)
-    path = _find(name, files, folder)
-    number = _number(path)
-    others = [other for other in files if other != path]
-    same = [other for other in others if _number(other) == number]
-    following = [other.name for other in others if _follows(other) == number]
-    if following and not same:
-        reason = (
-            f"{', '.join(following)} comes after it and names it in its down_revision. Renumber the"
-            " revision of the other branch, or first the one that follows"
-        )
-        raise RenumberRefused(name=path.name, reason=reason)
-    last = max((_number(other) for other in others), default=None)
-    if last is None or (not same and last < number and _follows(path) == last):
-        reason = f"it is the last one already, and follows {last or 'nothing'}"
-        raise RenumberRefused(name=path.name, reason=reason)
-    new = f"{int(last) + 1:04d}" if last >= number else number
-    target = path.with_name(new + path.name[len(number) :])
-    target.write_text(_rewritten(path.read_text(encoding="utf-8"), number, new, last), "utf-8")
-    if target != path:
+    moved = [_find(name, files, folder) for name in dict.fromkeys(names)]
+    others = [path for path in files if path not in moved]
+    last = max(map(number_of, others), default="0000")
+    numbers = [f"{int(last) + n:04d}" for n in range(len(moved) + 1)]
+    is_last = [number_of(p) for p in moved] == numbers[1:]
+    if not others or (is_last and list(map(follows, moved)) == numbers[:-1]):
+        reason = f"it is the last one already, and follows {last}"
+        raise RenumberRefused(name=moved[-1].name, reason=reason)
+    kept = {number_of(path) for path in others}
+    for path in moved:
+        number = number_of(path)
+        after = [other.name for other in others if follows(other) == number]
+        if after and number not in kept:
+            reason = (
+                f"{', '.join(after)} comes after it and names it in its down_revision. Renumber the"
+                " revision of the other branch, or name both, in their order"
+            )
+            raise RenumberRefused(name=path.name, reason=reason)
+    renumbered = dict(zip(map(number_of, moved), numbers[1:], strict=True))
+    texts = {
+        path: _rewritten(path.read_text(encoding="utf-8"), number_of(path), renumbered, down)
+        for path, down in zip(moved, numbers, strict=False)
+    }
+    # All are moved aside first: the new name of one may be the old name of another.
+    for path in moved:
         path.unlink()
-        if path.with_suffix("").is_dir():
-            path.with_suffix("").rename(target.with_suffix(""))
+        if (folder := path.with_suffix("")).is_dir():
+            folder.rename(path.with_suffix(".moved"))
+    return [_put(path, renumbered[number_of(path)], text) for path, text in texts.items()]
+
+
+def _put(path: Path, number: str, text: str) -> Path:
+    target = path.with_name(number + path.name[len(number_of(path)) :])
+    target.write_text(text, encoding="utf-8")
+    if (folder := path.with_suffix(".moved")).is_dir():
+        folder.rename(target.with_suffix(""))
     return target
 
 
 def _find(name: str, files: list[Path], folder: Path) -> Path:
     stem = Path(name).name.removesuffix(".py")
-    found = [path for path in files if stem in (path.stem, _number(path))]
+    found = [path for path in files if stem in (path.stem, number_of(path))]
     if len(found) == 1:
         return found[0]
     reason = f"no revision of that name is in {folder}. Name its file, or its number"
@@ -66,31 +83,17 @@ def _find(name: str, files: list[Path], folder: Path) -> Path:
     raise RenumberRefused(name=name, reason=reason)
 
 
-def _number(path: Path) -> str:
-    return path.name.partition("_")[0]
-
-
-def _value_of(tree: ast.Module, variable: str) -> ast.expr | None:
-    """What a revision's file assigns to a name at its top."""
-    for node in tree.body:
-        if isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(isinstance(target, ast.Name) and target.id == variable for target in targets):
-                return node.value
-    return None
-
-
-def _follows(path: Path) -> str | None:
-    value = _value_of(ast.parse(path.read_bytes()), "down_revision")
-    return str(value.value) if isinstance(value, ast.Constant) and value.value else None
-
-
-def _rewritten(text: str, number: str, new: str, down: str) -> str:
-    """The text of a revision under its new number; its constants that name it follow."""
+def _rewritten(text: str, number: str, renumbered: dict[str, str], down: str) -> str:
+    """The text of a revision under its new number; its constants that name one moved follow."""
+    new = renumbered[number]
     tree = ast.parse(text)
-    former = _value_of(tree, "down_revision")
-    found = [(node, new) for node in ast.walk(tree) if isinstance(node, ast.Constant)
-             and node.value == number and node is not former]  # fmt: skip
+    former = assigned(tree, "down_revision")
+    found = [
+        (node, renumbered[node.value])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and node is not former
+        and isinstance(node.value, str) and node.value in renumbered
+    ]  # fmt: skip
     if isinstance(former, ast.Constant):
         found.append((former, down))
     # The columns of a syntax tree count bytes.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import exc, text
 
-from mivaa_schema import database, migrations, platform, preflight
+from mivaa_schema import database, history, migrations, platform, preflight
 from mivaa_schema.errors import MivaaError
 from mivaa_schema.migrations import waits
 from mivaa_schema.operations.batch import REVISION
@@ -96,7 +97,7 @@ def check_history(script: ScriptDirectory, name: str) -> None:
         BranchedHistory: Two files have the same number, or there is more than one head.
         MergeRefused: The command would merge revisions.
     """
-    migrations.refuse_branches(script)
+    history.refuse_branches(Path(script.dir) / "versions")
     if name == _MERGE:
         raise MergeRefused
     for target in targets():

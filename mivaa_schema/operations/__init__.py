@@ -165,14 +165,19 @@ def create(*files: SqlFile, again: bool = False) -> Operation:
 
 
 def replace(*files: SqlFile) -> Operation:
-    """Put other definitions in the place of functions and triggers; their privileges stay."""
+    """Put other definitions in the place of functions and triggers; their privileges stay.
+
+    Raises:
+        TypeError: For a policy, which PostgreSQL cannot replace: ``drop()`` and ``create()`` it.
+    """
     return _together(_REPLACE, files)
 
 
 def drop(*targets: SqlFile | SchemaObject) -> Operation:
     """Drop functions, triggers and policies, or columns with their values; last one first.
 
-    A column that an adopted platform brought along stays.
+    PostgreSQL drops their grants and comments too; what is created again needs them again. A column
+    that an adopted platform brought along stays.
     """
     return _together(_DROP, reversed(targets))
 

@@ -325,8 +325,19 @@ end loop;"""
 
 
 def storage(name: str, table: str, storage: str) -> SchemaObject:
-    """How the column ``name`` is stored: ``plain``, ``external``, ``extended`` or ``main``."""
+    """How the column ``name`` is stored: ``plain``, ``external``, ``extended`` or ``main``.
+
+    Raises:
+        ValueError: If ``storage`` is none of these.
+    """
+    if storage not in _STORAGES:
+        message = f"column {table}.{name}: expected storage {', '.join(_STORAGES)}, got {storage!r}"
+        raise ValueError(message)
     return {"kind": "storage", "table": table, "name": name, "storage": storage}
+
+
+_STORAGES = {"plain": "p", "external": "e", "extended": "x", "main": "m"}
+"""How each is abbreviated in the catalog."""
 
 
 def set_storage(target: SchemaObject) -> Operation:
@@ -335,7 +346,7 @@ def set_storage(target: SchemaObject) -> Operation:
     Rows that are there stay as they are; only what is written later follows.
     """
     table, column, kind = target["table"], target["name"], target["storage"]
-    letter = {"plain": "p", "external": "e", "extended": "x", "main": "m"}[kind]
+    letter = _STORAGES[kind]
     former = (
         "(select attstorage::text from pg_catalog.pg_attribute"
         f" where attrelid = {regclass(table)} and attname = {literal(column)})"

@@ -250,9 +250,21 @@ class FrozenSQL:
         return (self.folder / name).read_text(encoding="utf-8")
 
     def object(self, kind: str, name: str, table: str = "") -> SchemaObject:
-        """An object of the revision's manifest."""
-        wanted = (kind, table, name)
-        return next(o for o in self._created() if history.key(o) == wanted)
+        """An object of the revision's manifest.
+
+        Raises:
+            LookupError: If the revision creates no such object.
+        """
+        for item in self._created():
+            if history.key(item) == (kind, table, name):
+                return item
+        names = [item["name"] for item in self._created() if item["kind"] == kind]
+        on = f" on {table}" if table else ""
+        message = (
+            f"revision {self.folder.name} creates no {kind} {name}{on}; expected one of:"
+            f" {', '.join(names) or 'nothing of that kind'}"
+        )
+        raise LookupError(message)
 
     def columns(self, table: str) -> list[SchemaObject]:
         """The columns of a table that the revision's manifest has, but for the key."""

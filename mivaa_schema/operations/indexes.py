@@ -33,7 +33,11 @@ def index(
             follows the table in CREATE INDEX: ``USING gin (title gin_trgm_ops)``.
         unique: Whether the keys are unique.
         options: ``postgresql_using``, ``postgresql_where``, ``postgresql_include`` and so on.
+
+    Raises:
+        ValueError: If the table is named without its schema.
     """
+    qualified(table)
     schema, _, bare = table.partition(".")
     if isinstance(columns, str):
         return _index(f"{schema}.{name}", table, unique, columns)

@@ -37,7 +37,14 @@ def quote(name: str) -> str:
 
 
 def qualified(name: str) -> str:
-    """Quote a name with its schema, ``public.documents``; what is quoted already stays."""
+    """Quote a name with its schema, ``public.documents``; what is quoted already stays.
+
+    Raises:
+        ValueError: If it has no schema: each session would look for it somewhere else.
+    """
+    if "." not in name:
+        message = f"expected a name with its schema, such as public.{name}; got {name!r}"
+        raise ValueError(message)
     return name if '"' in name else ".".join(map(quote, name.split(".", 1)))
 
 

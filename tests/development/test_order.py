@@ -66,6 +66,7 @@ def developer(project: Project, commands: Commands, head_database: Database) -> 
     return Developer(project, commands, head_database)
 
 
+HELPER = "public.analyze_workspace_query_performance"
 DRAFT = ("revision", "--autogenerate", "-m", "Another")
 
 
@@ -179,6 +180,41 @@ def test_a_draft_after_a_revision_by_hand(developer: Developer) -> None:
     developer.succeed("upgrade", "head")
     developer.succeed("check")
     developer.succeed("downgrade", "-2")
+
+
+@pytest.mark.usefixtures("embedded")
+def test_grants_and_comments_that_a_revision_by_hand_drops_with_a_function_are_missed(
+    developer: Developer,
+) -> None:
+    developer.succeed("revision", "-m", "By hand")
+    revision = developer.project.newest()
+    text = revision.read_text(encoding="utf-8")
+    imports = """
+from mivaa_schema.operations import FrozenSQL, create, drop, run
+
+HELPER = FrozenSQL(__file__, revision="0010").function("mivaa.user_id")
+revision ="""
+    text = text.replace("\nrevision =", imports).replace(
+        "    pass", "    run(drop(HELPER), create(HELPER))"
+    )
+    revision.write_text(text.replace("mivaa.user_id", HELPER), "utf-8")
+    with pytest.raises(
+        AssertionError, match=f"creates function {HELPER}, whose file is not in its"
+    ):
+        developer.project.run("mivaa_schema", "freeze")
+    frozen = revision.with_suffix("") / "functions"
+    frozen.mkdir()
+    source = developer.project.folder / "mivaa_schema/sql/functions"
+    shutil.copy(source / f"{HELPER}.sql", frozen)
+    developer.project.run("mivaa_schema", "freeze")
+    developer.succeed("upgrade", "head")
+    said = developer.alembic("check")
+    assert said.code != 0
+    assert "grants.sql:" in said.out
+    assert "comments.sql:" in said.out
+    assert developer.draft("Grant it again").code == 0
+    developer.succeed("upgrade", "head")
+    developer.succeed("check")
 
 
 def test_a_draft_without_a_message_is_refused(developer: Developer) -> None:

@@ -134,7 +134,7 @@ def test_abandon_refuses_what_alembic_can_complete_or_what_is_not_interrupted(
     assert "Revision 0012 cannot be abandoned: it is not interrupted; revision 0013 is" in said
     (project.folder / "alembic/versions/0013_reviewed.py").write_text(REVISION)
     said = refusal(project, interrupted, "mivaa_schema", "abandon", "0013", "--apply")
-    assert "Complete it with `alembic upgrade 0013`" in said
+    assert "`alembic upgrade 0013` completes it" in said
 
 
 def test_abandon_refuses_a_change_that_only_its_downgrade_restores(

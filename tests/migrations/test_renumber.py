@@ -73,6 +73,17 @@ def test_two_heads_are_named_by_their_files(
     assert f"mivaa-schema renumber {second}_pears.py" in said
 
 
+@pytest.mark.parametrize("second", ["0013", "0014"])
+@pytest.mark.parametrize("command", ["freeze", "drift", "preflight", "repair", "abandon 0013"])
+def test_every_command_names_two_heads(
+    branches: Branches, head_database: Database, command: str, second: str
+) -> None:
+    branches.add("0013", "apples", "0012")
+    branches.add(second, "pears", "0012")
+    said = branches.refusal("mivaa_schema", *command.split(), database=head_database)
+    assert f"0013_apples.py, {second}_pears.py" in said
+
+
 @pytest.mark.usefixtures("embedded")
 def test_renumbered_revision_comes_last(branches: Branches, head_database: Database) -> None:
     branches.add("0013", "apples", "0012")
@@ -99,6 +110,32 @@ def test_other_head_of_a_higher_number_keeps_it(branches: Branches) -> None:
     assert "0014 (head)" in branches.run("alembic", "heads")
 
 
+def test_branch_of_two_revisions_keeps_its_order(branches: Branches) -> None:
+    branches.add("0013", "apples", "0012")
+    branches.add("0013", "pears", "0012")
+    plums = branches.add("0014", "plums", "0013")
+    plums.write_text(plums.read_text() + '\nPEARS = "0013"\n')
+    said = branches.run("mivaa_schema", "renumber", "0013_pears.py", "0014")
+    assert "0014_pears.py" in said
+    assert "0015_plums.py" in said
+    text = plums.with_name("0015_plums.py").read_text()
+    assert "Revision ID: 0015\nRevises: 0014\n" in text
+    assert 'PEARS = "0014"' in text, "what names a revision of the branch follows it"
+    assert plums.with_name("0015_plums").is_dir()
+    history = branches.run("alembic", "history")
+    assert history.index("0014 -> 0015") < history.index("0013 -> 0014")
+
+
+def test_order_of_a_branch_can_be_corrected(branches: Branches) -> None:
+    branches.add("0013", "apples", "0012")
+    branches.add("0014", "plums", "0013")
+    branches.add("0015", "plums", "0014")
+    (branches.folder / "alembic/versions/0015_plums/which").touch()
+    branches.run("mivaa_schema", "renumber", "0015_plums", "0014_plums")
+    assert (branches.folder / "alembic/versions/0014_plums/which").exists()
+    assert "0015 (head)" in branches.run("alembic", "heads")
+
+
 def test_two_branches_of_two_revisions_are_put_in_line_one_by_one(branches: Branches) -> None:
     branches.add("0013", "apples", "0012")
     branches.add("0014", "plums", "0013")
@@ -115,6 +152,8 @@ def test_what_cannot_be_renumbered_is_refused(branches: Branches) -> None:
     branches.add("0013", "apples", "0012")
     assert "it is the last one already" in branches.refusal("mivaa_schema", "renumber", "0013")
     assert "0013_apples.py comes after it" in branches.refusal("mivaa_schema", "renumber", "0012")
+    every = [f"{number:04d}" for number in range(1, 14)]
+    assert "it is the last one already" in branches.refusal("mivaa_schema", "renumber", *every)
     assert "Revision `0099` is not renumbered: no revision of that name" in branches.refusal(
         "mivaa_schema", "renumber", "0099"
     )

@@ -14,6 +14,7 @@ from mivaa_schema.operations import (
     release,
     replace,
     restore,
+    storage,
 )
 
 REVISIONS = {path.name.partition("_")[0]: path for path in history.files()}
@@ -38,5 +39,15 @@ def test_release_and_drop_begin_with_the_last() -> None:
 def test_kinds_that_an_operation_does_not_take_are_named() -> None:
     with pytest.raises(TypeError, match="no policy"):
         replace(POLICY)
+    with pytest.raises(
+        LookupError, match=r"0007_embedding_columns creates no index public\.nothing"
+    ):
+        FrozenSQL(str(REVISIONS["0007"])).object("index", "public.nothing", "public.documents")
+    with pytest.raises(ValueError, match="expected storage plain, external"):
+        storage("content", "public.documents", "plan")
+    with pytest.raises(ValueError, match=r"with its schema, such as public\.documents"):
+        index("an_index", "documents", ["title"])
+    with pytest.raises(ValueError, match=r"with its schema, such as public\.documents"):
+        release(option("fillfactor", "documents", "90"))
     with pytest.raises(TypeError, match=r"it takes .*, and no index"):
         drop(INDEX)
