@@ -18,7 +18,7 @@ def abandon(settings: Settings, revision: str, applies: bool) -> None:
     from mivaa_schema import database
     from mivaa_schema.migrations import abandon
 
-    engine = database.open_engine(settings)
+    engine = database.open_engine(settings, pooled=False)
     if applies:
         name_database(engine)
         found = abandon.abandon(engine, settings, revision)

@@ -31,7 +31,7 @@ def drift(settings: Settings, as_json: bool, as_sql: bool) -> None:
     from mivaa_schema.drift import find
     from mivaa_schema.drift.repair import repair_sql
 
-    with database.connect(database.open_engine(settings)) as connection:
+    with database.connect(database.open_engine(settings, pooled=False)) as connection:
         differences = find(connection)
         warn_of_interrupted(connection)
         script = repair_sql(connection, differences) if as_sql else ""

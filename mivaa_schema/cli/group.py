@@ -78,13 +78,13 @@ def database_options(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def name_database(engine: Engine) -> None:
-    """Say which database a command changes, on standard error."""
+def name_database(engine: Engine, other: str | None = None) -> None:
+    """Say which database a command changes, on standard error; another one of the same server."""
     # Imported here because SQLAlchemy is slow to import.
     from mivaa_schema import database
 
     url = engine.url
-    name = url.database or url.username or "(that of the user's name)"
+    name = other or url.database or url.username or "(that of the user's name)"
     click.echo(f"database {name} on {database.place(engine)}", err=True)
 
 

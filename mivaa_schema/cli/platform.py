@@ -24,7 +24,7 @@ def install(settings: Settings, owner: str | None) -> None:
     from mivaa_schema import database
     from mivaa_schema import platform as stand_in
 
-    engine = database.open_engine(settings)
+    engine = database.open_engine(settings, pooled=False)
     name_database(engine)
     with database.connect(engine) as connection:
         try:
@@ -45,7 +45,7 @@ def status(settings: Settings, as_json: bool) -> None:
     from mivaa_schema import database
     from mivaa_schema import platform as stand_in
 
-    with database.connect(database.open_engine(settings)) as connection:
+    with database.connect(database.open_engine(settings, pooled=False)) as connection:
         lacking = stand_in.missing(connection, extras=True)
         is_stand_in = stand_in.is_stand_in(connection)
         owner = stand_in.owner_of_auth(connection)

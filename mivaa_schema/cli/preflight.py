@@ -34,7 +34,7 @@ def preflight(settings: Settings, as_json: bool, lock_members: bool) -> None:
     from mivaa_schema import database, platform
     from mivaa_schema.preflight import report
 
-    with database.connect(database.open_engine(settings)) as connection:
+    with database.connect(database.open_engine(settings, pooled=False)) as connection:
         # A standby can be examined as well.
         with contextlib.suppress(platform.ServerReadOnly):
             platform.check_server(connection)

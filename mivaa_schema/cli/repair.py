@@ -59,7 +59,7 @@ def repair(
     one = None if name is None else repair.find(name)
     mapping = dict(pair.split("=", 1) for pair in pairs)
     options = repair.Options(workspace=workspace, mapping=mapping, batch=batch)
-    engine = database.open_engine(settings)
+    engine = database.open_engine(settings, pooled=False)
     printed: dict[str, Any]
     if one is None:
         found = repair.survey(engine)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
 from mivaa_schema import platform
 from mivaa_schema.errors import MivaaError
@@ -75,13 +75,18 @@ def server_name(url: URL) -> str:
     return f"{host}:{port}" if port else host
 
 
-def create_engine(url: URL | str) -> Engine:
-    """Make an engine without a pool whose sessions find `vector` in either schema.
+def create_engine(url: URL | str, *, pooled: bool = False) -> Engine:
+    """Make an engine whose sessions find `vector` in either schema.
 
     Every session has the search path `public, extensions`: new objects go to `public` whatever
     the role's own setting is, and types of extensions are found.
+
+    Args:
+        url: The address.
+        pooled: Whether connections are kept; each is tried before it is used again.
     """
-    engine = plain_engine(database_url(url) if isinstance(url, str) else url)
+    options = {"poolclass": QueuePool, "pool_pre_ping": True} if pooled else {}
+    engine = plain_engine(database_url(url) if isinstance(url, str) else url, **options)
 
     # Before SQLAlchemy's own listener, which asks for the default schema at the first connection.
     @event.listens_for(engine, "connect", insert=True)
@@ -96,7 +101,11 @@ def create_engine(url: URL | str) -> Engine:
 
 
 def embedded_engine(
-    server: EmbeddedServer, database: str = "postgres", user: str | None = None
+    server: EmbeddedServer,
+    database: str = "postgres",
+    user: str | None = None,
+    *,
+    pooled: bool = False,
 ) -> Engine:
     """Make an engine for the embedded server, whatever PG* variables are set.
 
@@ -104,11 +113,13 @@ def embedded_engine(
         server: It runs.
         database: Name of the database.
         user: Role to connect as; the superuser without it.
+        pooled: As for :func:`create_engine`.
     """
     # Imported here because it is an extra: applications have a server already.
     from mivaa_schema.server import without_pg_variables
 
-    engine = create_engine(sa.make_url(server.url(database, user)).set(drivername=DRIVER))
+    url = sa.make_url(server.url(database, user)).set(drivername=DRIVER)
+    engine = create_engine(url, pooled=pooled)
     engine.update_execution_options(**{_HOME: str(server.home)})
 
     @event.listens_for(engine, "do_connect")
@@ -122,7 +133,7 @@ def embedded_engine(
 
 
 def plain_engine(url: URL, **options: Any) -> Engine:
-    """Make an engine without a pool whose sessions are as the server gives them.
+    """Make an engine whose sessions are as the server gives them; without a pool, if not told.
 
     Args:
         url: the address; hints about a pooler are left out of `engine.url`.
@@ -132,9 +143,8 @@ def plain_engine(url: URL, **options: Any) -> Engine:
     arguments = {"application_name": "mivaa-schema", "connect_timeout": 10}
     return sa.create_engine(
         url,
-        poolclass=NullPool,
         connect_args={name: value for name, value in arguments.items() if name not in url.query},
-        **options,
+        **{"poolclass": NullPool, **options},
     )
 
 
@@ -155,8 +165,18 @@ def place(engine: Engine) -> str:
     return f"the embedded server in {home}" if home else server_name(engine.url)
 
 
-def open_engine(settings: Settings) -> Engine:
+def on_embedded(engine: Engine) -> bool:
+    """Whether an engine is that of the embedded server."""
+    return _HOME in engine.get_execution_options()
+
+
+def open_engine(settings: Settings, *, pooled: bool = True) -> Engine:
     """Reach the database of the settings, or start the embedded server and complete its platform.
+
+    Args:
+        settings: They name the database.
+        pooled: Whether connections are kept, as an application wants it: to connect costs many
+            times what a search does. A command ends its session when its work is done.
 
     Raises:
         TransactionPooler: the address leads through one.
@@ -168,7 +188,7 @@ def open_engine(settings: Settings) -> Engine:
 
         url = database_url(settings.url)
         pooler.refuse_transaction_pooler(url, settings.pooler)
-        engine = create_engine(url)
+        engine = create_engine(url, pooled=pooled)
         with connect(engine):
             return engine
     # Imported here because it is an extra: applications have a server already.
@@ -176,7 +196,7 @@ def open_engine(settings: Settings) -> Engine:
 
     server = EmbeddedServer(settings.home)
     server.start()
-    engine = embedded_engine(server)
+    engine = embedded_engine(server, pooled=pooled)
     with connect(engine) as connection:
         platform.install(connection)
     return engine
@@ -223,7 +243,7 @@ def connection_of(settings: Settings, given: object, *, changes: bool) -> Iterat
         BadConnection: What the caller gave is no connection, or has a transaction open.
         MivaaError: The database cannot be reached.
     """
-    given = open_engine(settings) if given is None else given
+    given = open_engine(settings, pooled=False) if given is None else given
     if isinstance(given, Engine):
         with connect(given) as connection:
             _refuse_autocommit(connection)

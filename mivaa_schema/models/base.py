@@ -53,6 +53,15 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSONB(),
     }
 
+    def __repr__(self) -> str:
+        """The key, and what a person knows the row by; nothing is loaded for it."""
+        loaded = {name: self.__dict__[name] for name in _SHOWN if name in self.__dict__}
+        words = "".join(f" {name}={str(value)[:40]!r}" for name, value in loaded.items())
+        return f"<{type(self).__name__}{words}>"
+
+
+_SHOWN = ("id", "name", "title", "filename", "phase", "chunk_index", "role", "status")
+
 
 users = Table(
     "users",

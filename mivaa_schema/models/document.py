@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, ColumnElement, Index, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from mivaa_schema.models.base import (
     EMBEDDING_STATUSES,
@@ -19,6 +19,9 @@ from mivaa_schema.models.base import (
     user_key,
     workspace_key,
 )
+
+if TYPE_CHECKING:
+    from mivaa_schema.models.document_chunk import DocumentChunk
 
 DOCUMENT_STATUSES = ("draft", "active", "published", "archived", "deleted")
 
@@ -64,6 +67,15 @@ class Document(Identified, InWorkspace, HasEmbedding, Base):
     # "metadata" is taken by SQLAlchemy's declarative base.
     document_metadata: Mapped[dict[str, Any]] = mapped_column(
         "metadata", server_default=text("'{}'::jsonb"), comment="Attributes of the application."
+    )
+
+    chunks: Mapped[list[DocumentChunk]] = relationship(
+        back_populates="document",
+        order_by="DocumentChunk.chunk_index",
+        # The database deletes them, and moves them, with their document.
+        cascade="save-update, merge",
+        passive_deletes="all",
+        passive_updates=True,
     )
 
     @classmethod

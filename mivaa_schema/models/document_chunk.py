@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     CheckConstraint,
@@ -14,7 +14,7 @@ from sqlalchemy import (
     literal_column,
     text,
 )
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from mivaa_schema.models.base import (
     EMBEDDING_STATUSES,
@@ -27,6 +27,9 @@ from mivaa_schema.models.base import (
     one_of,
     workspace_key,
 )
+
+if TYPE_CHECKING:
+    from mivaa_schema.models.document import Document
 
 
 class DocumentChunk(Identified, InWorkspace, HasEmbedding, Base):
@@ -67,6 +70,8 @@ class DocumentChunk(Identified, InWorkspace, HasEmbedding, Base):
     chunk_metadata: Mapped[dict[str, Any]] = mapped_column(
         "metadata", server_default=text("'{}'::jsonb"), comment="Attributes of the application."
     )
+
+    document: Mapped[Document] = relationship(back_populates="chunks")
 
     @classmethod
     def cosine_distance(cls, query: Any) -> ColumnElement[Any]:

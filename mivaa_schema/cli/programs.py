@@ -1,0 +1,81 @@
+"""`mivaa-schema psql`, `dump` and `restore`: PostgreSQL's own programs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from mivaa_schema.cli.group import database_options, main, name_database
+from mivaa_schema.settings import Settings
+
+# What follows is for the program.
+_FURTHER = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+
+@main.command(context_settings=_FURTHER)
+@database_options
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def psql(settings: Settings, arguments: tuple[str, ...]) -> None:
+    """Open psql on the database; ARGUMENTS are its own, such as -c 'select 1'."""
+    # Imported here because SQLAlchemy is slow to import.
+    from mivaa_schema import database, programs
+
+    engine = database.open_engine(settings, pooled=False)
+    path = programs.program("psql", programs.major_version(engine))
+    words = [str(path), programs.address(engine), *arguments]
+    os.execve(path, words, programs.environment(engine))  # noqa: S606 - it takes our place
+
+
+@main.command(context_settings=_FURTHER)
+@database_options
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def dump(settings: Settings, file: Path, arguments: tuple[str, ...]) -> None:
+    """Write the database into FILE, in the custom format of pg_dump; ARGUMENTS are its own.
+
+    A FILE that is there is replaced when the dump is complete.
+    """
+    # Imported here because SQLAlchemy is slow to import.
+    from mivaa_schema import database, programs
+
+    engine = database.open_engine(settings, pooled=False)
+    partial = file.with_name(f"{file.name}.partial")
+    options = ("--format=custom", f"--file={partial}", f"--dbname={programs.address(engine)}")
+    try:
+        if programs.run(engine, "pg_dump", *options, *arguments):
+            raise click.ClickException(f"pg_dump failed; {file} was not written")
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+    click.echo(f"written: {file}")
+
+
+@main.command(context_settings=_FURTHER)
+@database_options
+@click.option("--into", required=True, metavar="DATABASE", help="New database; it is created.")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def restore(settings: Settings, into: str, file: Path, arguments: tuple[str, ...]) -> None:
+    """Restore FILE, which `dump` has written, into a new database of the same server.
+
+    In one transaction: if it fails, the new database is dropped. ARGUMENTS are those of pg_restore.
+    """
+    # Imported here because SQLAlchemy is slow to import.
+    from mivaa_schema import database, programs
+
+    engine = database.open_engine(settings, pooled=False)
+    programs.create_database(engine, into)
+    name_database(engine, into)
+    options = ("--single-transaction", f"--dbname={programs.address(engine, into)}")
+    done = False
+    try:
+        done = programs.run(engine, "pg_restore", *options, *arguments, str(file)) == 0
+    finally:
+        if not done:
+            programs.drop_database(engine, into)
+    if not done:
+        raise click.ClickException(f"pg_restore failed; database {into} was dropped again")
+    click.echo(f"restored: {into}")
+    click.echo(f"its address: {programs.address(engine, into)}")

@@ -1,0 +1,54 @@
+"""Rows in the hands of an application: what they refer to, and how they are printed."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from fixtures.databases import Database
+from mivaa_schema.models import Document, DocumentChunk, Workspace
+
+
+def test_chunks_get_the_keys_of_their_document(head_database: Database) -> None:
+    with Session(head_database.engine()) as session:
+        workspace = Workspace(name="North")
+        session.add(workspace)
+        session.flush()
+        document = Document(workspace_id=workspace.id, title="Plan")
+        document.chunks = [
+            DocumentChunk(chunk_index=n, content=f"Passage {n}") for n in reversed(range(3))
+        ]
+        session.add(document)
+        session.commit()
+        session.expire_all()
+        assert [chunk.chunk_index for chunk in document.chunks] == [0, 1, 2]
+        assert {chunk.workspace_id for chunk in document.chunks} == {workspace.id}
+        assert document.chunks[0].document is document
+
+
+def test_database_deletes_the_chunks_of_a_document(head_database: Database) -> None:
+    with Session(head_database.engine()) as session:
+        workspace = Workspace(name="North")
+        session.add(workspace)
+        session.flush()
+        document = Document(workspace_id=workspace.id, title="Plan")
+        document.chunks.append(DocumentChunk(chunk_index=0, content="Passage"))
+        session.add(document)
+        session.commit()
+        session.delete(document)
+        session.commit()
+        assert session.scalar(sa.select(sa.func.count()).select_from(DocumentChunk)) == 0
+
+
+def test_row_is_printed_by_its_key_and_name_and_loads_nothing(head_database: Database) -> None:
+    with Session(head_database.engine()) as session:
+        workspace = Workspace(name="North")
+        session.add(workspace)
+        session.commit()
+        key = workspace.id
+        assert repr(workspace) == f"<Workspace id='{key}' name='North'>"
+        session.expire_all()
+        assert repr(workspace) == "<Workspace>"
+        assert repr(DocumentChunk(chunk_index=3, content="x" * 999)) == (
+            "<DocumentChunk chunk_index='3'>"
+        )
