@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from pgvector import HalfVector
+    from pgvector import Vector as PgVector
     from sqlalchemy.engine import Connection
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
     from sqlalchemy.orm import Session
 
-    Vector: TypeAlias = Sequence[float] | NDArray[np.floating[Any]]
+    Vector: TypeAlias = Sequence[float] | NDArray[np.floating[Any]] | PgVector | HalfVector | str
+
+P = ParamSpec("P")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +77,10 @@ def search_documents(
     """Find the active and published documents that are nearest to a query, nearest first.
 
     Args:
-        session: With the identity of the user; for an asynchronous session, call this through its
-            ``run_sync``.
-        query_embedding: Shape ``(768,)``; None only together with a legacy one.
+        session: With the identity of the user; for an asynchronous one, use
+            :func:`search_documents_async`.
+        query_embedding: Shape ``(768,)``, or its text ``[0.1,0.2,...]``; None only together with a
+            legacy one.
         query_embedding_legacy: Shape ``(1536,)``; during the migration of embeddings, it finds the
             documents that have only a legacy embedding.
         workspace_id: You may pass a workspace id, but only that of your own request; any other is
@@ -83,6 +90,7 @@ def search_documents(
         query_model: Model of the query; documents with another recorded model are refused.
 
     Raises:
+        TypeError: The session is asynchronous.
         ValueError: A vector has more than one dimension.
         sqlalchemy.exc.DBAPIError: The database refuses. Its SQLSTATE is 42501 if the user has no
             such workspace, 22004 if a workspace or a query is missing, 22023 if an argument is out
@@ -140,6 +148,24 @@ def search_chunks(
     return [FoundChunk(**row) for row in rows]
 
 
+def _asynchronous(
+    call: Callable[Concatenate[Session | Connection, P], Found],
+) -> Callable[Concatenate[AsyncSession | AsyncConnection, P], Awaitable[Found]]:
+    """The same call for an asynchronous session or connection."""
+
+    async def run(
+        session: AsyncSession | AsyncConnection, /, *given: P.args, **named: P.kwargs
+    ) -> Found:
+        return await session.run_sync(lambda own: call(own, *given, **named))
+
+    run.__doc__ = f":func:`{call.__name__}` for an asynchronous session or connection."
+    run.__name__ = run.__qualname__ = f"{call.__name__}_async"
+    return run
+
+
+search_documents_async = _asynchronous(search_documents)
+search_chunks_async = _asynchronous(search_chunks)
+
 # Vectors are text without a type, so that the function's own type reads it, in whichever schema
 # that is. The server alone checks dimensions and ranges.
 _TYPES: dict[str, sa.types.TypeEngine[Any]] = {
@@ -159,15 +185,19 @@ def _call(function: str, session: Session | Connection, **arguments: Any) -> lis
         f"{name} => cast(:{name} as uuid[])" if name == "document_ids" else f"{name} => :{name}"
         for name in arguments
     )
+    if hasattr(session, "run_sync"):
+        message = f"a {type(session).__name__} is asynchronous; await the call that ends in _async"
+        raise TypeError(message)
     call = sa.text(f"select * from public.{function}({named})").bindparams(*binds)  # noqa: S608
     return [dict(row) for row in session.execute(call).mappings()]
 
 
 def _vector(vector: Vector | None) -> str | None:
-    if vector is None:
-        return None
+    if vector is None or isinstance(vector, str):
+        return vector
+    numbers: Any = getattr(vector, "to_list", lambda: vector)()
     if len(shape := getattr(vector, "shape", (1,))) != 1:
         message = f"one vector has the shape {tuple(shape)}, expected one dimension"
         raise ValueError(f"{message}: pass its only row, vector[0]")
     # Nine digits are all that a float of single precision has.
-    return "[" + ",".join(format(float(number), ".9g") for number in vector) + "]"
+    return "[" + ",".join(format(float(number), ".9g") for number in numbers) + "]"

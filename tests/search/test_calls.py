@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from pgvector import HalfVector, Vector
 from sqlalchemy import exc
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from fixtures.people import as_user
@@ -18,10 +20,21 @@ if TYPE_CHECKING:
     from search.conftest import Crowd
 
 
-@pytest.mark.parametrize("kind", [list, np.float32, np.float64], ids=["list", "f4", "f8"])
-def test_lists_and_arrays_find_the_same(crowd: Crowd, kind: Any) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [
+        lambda query: query.tolist(),
+        lambda query: query.astype(np.float32),
+        lambda query: query.astype(np.float64),
+        Vector,
+        HalfVector,
+        lambda query: str(query.tolist()),
+    ],
+    ids=["list", "f4", "f8", "vector", "halfvec", "text"],
+)
+def test_vectors_of_every_kind_find_the_same(crowd: Crowd, kind: Any) -> None:
     shelf, query = crowd.shelves["50"], crowd.queries["50"][0]
-    vector = query.tolist() if kind is list else query.astype(kind)
+    vector = kind(query)
     with as_user(crowd.database, shelf.reader) as connection:
         documents = search_documents(connection, vector, match_threshold=-1)
         chunks = search_chunks(connection, vector, match_threshold=-1)
@@ -92,3 +105,8 @@ def test_a_batch_of_vectors_is_refused(crowd: Crowd, call: Any) -> None:
         pytest.raises(ValueError, match=r"shape \(1, 768\), expected one dimension"),
     ):
         call(connection, crowd.queries["50"][:1])
+
+
+def test_asynchronous_session_is_pointed_to_its_own_call() -> None:
+    with pytest.raises(TypeError, match="AsyncSession is asynchronous; await the call that ends"):
+        search_chunks(AsyncSession(), [0.0] * 768)  # type: ignore[arg-type]
