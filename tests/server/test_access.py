@@ -29,6 +29,7 @@ from mivaa_schema.server.host import (
     DataFolderUnreachable,
     FolderNotWritable,
     NoServerUser,
+    UserUnnamed,
     packaged,
 )
 
@@ -41,6 +42,8 @@ with_open_packages = pytest.mark.skipif(
     and not all(part.stat().st_mode & 0o001 for part in (_packages, *_packages.parents)),
     reason="only root can read the packages here",
 )
+
+NAMELESS = 54321
 
 LIFE_OF_A_USER = """
 import os
@@ -98,6 +101,30 @@ def test_root_runs_the_server_of_an_ordinary_user_as_that_user(embedded, place, 
     assert answers(server.url())
     # And the user can go on.
     assert python(LIFE_OF_A_USER, user="nobody").stdout == "42 True\n"
+
+
+@as_root
+@with_open_packages
+def test_user_without_a_name_runs_the_server(embedded, place, python):
+    os.chown(place, NAMELESS, NAMELESS)
+    numbers = (f"--reuid={NAMELESS}", f"--regid={NAMELESS}", "--clear-groups")
+    done = python(LIFE_OF_A_USER, before=("setpriv", *numbers))
+    assert done.stdout == "42 True\n", done.stderr
+    # Root goes on with it.
+    assert embedded().status().running
+
+
+@as_root
+def test_user_without_a_name_is_told_what_is_missing(embedded, home, monkeypatch):
+    folder = home / "pg18"
+    folder.mkdir(parents=True)
+    os.chown(folder, NAMELESS, NAMELESS)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(
+        UserUnnamed, match=f"Add a line to /etc/passwd, such as `mivaa:x:{NAMELESS}"
+    ):
+        embedded().start()
+    assert not (folder / "data").exists()
 
 
 @as_root
