@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from alembic import command
 
 from fixtures.databases import Database
+from fixtures.projects import Project
 from mivaa_schema.migrations import recorded_revisions
 from mivaa_schema.migrations.losses import losses
 
@@ -201,3 +202,15 @@ def test_ctrl_c_is_one_line_and_the_same_command_continues(
     assert revision_of(platform_database) == ["0003"]
     assert mivaa("upgrade", "--url", url).returncode == 0
     assert revision_of(platform_database) == ["0012"]
+
+
+def test_folder_of_the_project_may_have_a_percent_sign(
+    tmp_path: Path, head_database: Database
+) -> None:
+    folder = tmp_path / "100% b"
+    folder.mkdir()
+    project = Project(folder)
+    assert "0012 (head)" in project.run("mivaa_schema", "current", database=head_database)
+    project.run("mivaa_schema", "downgrade", "-1", database=head_database)
+    project.run("mivaa_schema", "upgrade", database=head_database)
+    project.run("mivaa_schema", "check", database=head_database)
