@@ -164,7 +164,10 @@ def _asynchronous(
 
 
 search_documents_async = _asynchronous(search_documents)
+"""Awaits :func:`search_documents` on an asynchronous session or connection, its first argument."""
+
 search_chunks_async = _asynchronous(search_chunks)
+"""Awaits :func:`search_chunks` on an asynchronous session or connection, its first argument."""
 
 # Vectors are text without a type, so that the function's own type reads it, in whichever schema
 # that is. The server alone checks dimensions and ranges.

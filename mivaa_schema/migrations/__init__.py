@@ -61,8 +61,8 @@ def alembic_config() -> Config:
     shipped = folder / "alembic.ini"
     config = Config(shipped if shipped.exists() else folder.parent / "alembic.ini")
     # Alembic takes a percent sign in the folder's name for the start of a variable.
-    here = config.file_config.defaults()
-    here["here"] = here["here"].replace("%", "%%")
+    here = config.file_config.defaults()["here"]
+    config.file_config.set("DEFAULT", "here", here.replace("%", "%%"))
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     return config
 
