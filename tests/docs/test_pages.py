@@ -9,6 +9,7 @@ import pytest
 
 from fixtures.pages import ROOT, RUNNABLE, blocks_of, outcome, reader
 from mivaa_schema import operations
+from mivaa_schema.models import Base
 
 PAGES = (
     "README.md",
@@ -71,3 +72,17 @@ def test_a_call_by_name_uses_the_names_of_the_arguments() -> None:
     signature = function.read_text(encoding="utf-8").partition("returns table")[0]
     for name in call:
         assert re.search(rf"\b{name} ", signature), f"search_documents_hybrid has no {name}"
+
+
+def test_the_picture_of_the_tables_shows_every_table_and_key() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    picture = readme.partition("erDiagram")[2].partition("```")[0].replace('"', "")
+    drawn = {(left, right) for left, right in re.findall(r"(\S+) [|o]{2}--o{ (\S+) :", picture)}
+    keys = {
+        (key.referred_table.fullname, table.name)
+        for table in Base.metadata.tables.values()
+        for key in table.foreign_key_constraints
+        # Who made a row is not drawn.
+        if key.referred_table.name != "users" or table.name == "workspace_members"
+    }
+    assert drawn == keys
