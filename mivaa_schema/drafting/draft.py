@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 from itertools import groupby
 from textwrap import indent, wrap
@@ -13,7 +14,7 @@ from mivaa_schema.drafting import compare, current
 from mivaa_schema.drafting.compare import Difference, describe, place
 from mivaa_schema.drafting.errors import HeldUnderLock, LooksLikeRename, NotDrafted
 from mivaa_schema.drafting.render import Renderer, constant_name, literal
-from mivaa_schema.drafting.sql_files import in_order, must_be_recreated, subject, users_of
+from mivaa_schema.drafting.sql_files import file_of, in_order, must_be_recreated, subject, users_of
 from mivaa_schema.drafting.steps import ON_TABLES, ORDER, OUTSIDE, VALIDATED, Step
 from mivaa_schema.operations.columns import default_of, is_free_change, is_volatile, printed_type
 from mivaa_schema.operations.entities import LISTS
@@ -167,6 +168,8 @@ class Draft:
                     "An exclusion constraint cannot be validated later.",
                 )
             before, after = change.before, change.after
+            if before:
+                self._refuse_needed(before)
             if before and after and kind in OUTSIDE:
                 # Under a lock of its table, which what stands outside of a transaction lacks.
                 self._step("replace", kind, [self.drop(before)], [self.again(before)])
@@ -177,6 +180,20 @@ class Draft:
                 up.append(self.create(after))
                 down.insert(0, self.drop(after))
             self._step(change.action, kind, up, down)
+
+    def _refuse_needed(self, item: SchemaObject) -> None:
+        """Refuse to drop a unique index that a foreign key stands on: PostgreSQL does."""
+        if item["kind"] == "index" and item["unique"]:
+            columns = item["definition"].strip("()").split(", ")
+        else:
+            columns = item["columns"] if item["kind"] == "unique" else []
+        going = {d.key for d in self.found if d.kind == "foreign_key"}
+        for key in history.objects("foreign_key") if columns else []:
+            stays = history.key(key) not in going and key["references"] == item["table"]
+            if stays and sorted(key["referenced_columns"]) == sorted(columns):
+                raise NotDrafted(
+                    item=describe(item), reason=f"{describe(key)} stands on it; keep it"
+                )
 
     def _step(self, action: str, kind: str, up: list[str], down: list[str]) -> None:
         outside = action == "fill" or (action in ("add", "change") and kind in OUTSIDE)
@@ -380,7 +397,11 @@ class Draft:
     def _drop_column(self, change: Difference) -> None:
         item = change.before or {}
         kind = "generated" if item.get("generated") else "column"
-        up = ["# Its values are lost.", f"drop({self.expression(item)})"]
+        word = re.compile(rf"\b{re.escape(item['name'])}\b")
+        users = [o["name"] for o in current.objects() if o["kind"] == "function"
+                 and word.search(file_of(o).text)]  # fmt: skip
+        up = ["# Its values are lost.", *(f"# {name}() mentions that name." for name in users)]
+        up.append(f"drop({self.expression(item)})")
         self._step("drop", kind, up, [self.again(item)])
 
     # Names

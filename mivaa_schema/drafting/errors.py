@@ -14,6 +14,13 @@ class FrozenFileMissing(MivaaError):
     """
 
 
+class OtherRestored(MivaaError):
+    """The downgrade of revision {revision} restores {item} otherwise than revision {defined_in} has
+    left it. Take it from there, FrozenSQL(__file__, revision={defined_in!r}), and run
+    `mivaa-schema freeze` again.
+    """
+
+
 class NotDrafted(MivaaError):
     """No revision can be drafted for {item}: {reason}.
     Nothing was written. Correct the model or the SQL file, or write the revision by hand:

@@ -6,7 +6,7 @@ import contextlib
 import io
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from mivaa_schema import history
-from mivaa_schema.drafting.compare import describe
-from mivaa_schema.drafting.errors import FrozenFileMissing
-from mivaa_schema.drafting.sql_files import subject
+from mivaa_schema.drafting.compare import content, describe
+from mivaa_schema.drafting.errors import FrozenFileMissing, OtherRestored
+from mivaa_schema.drafting.sql_files import file_of, subject
 from mivaa_schema.migrations import PRIVATE_SCHEMA, VERSION_TABLE, alembic_config
 from mivaa_schema.operations.entities import LISTS
 
@@ -36,6 +36,7 @@ def write(config: Config | None = None) -> list[Path]:
     Raises:
         BranchedHistory: If the history is not one straight line.
         FrozenFileMissing: If a revision creates something from a file of another folder.
+        OtherRestored: If a downgrade restores another definition than the one before the revision.
     """
     script = ScriptDirectory.from_config(config or alembic_config())
     history.refuse_branches(Path(script.dir) / "versions")
@@ -55,6 +56,7 @@ def write(config: Config | None = None) -> list[Path]:
                 raise FrozenFileMissing(
                     revision=revision.revision, item=describe(item), file=folder / item["file"]
                 )
+        _refuse_other_restored(revision.revision, script)
     return changed
 
 
@@ -73,11 +75,7 @@ def _silent() -> Iterator[None]:
 def manifest(revision: str, script: ScriptDirectory | None = None) -> str:
     """What a revision creates and drops, as JSON, an object a line; its operations declare it."""
     script = script or ScriptDirectory.from_config(alembic_config())
-    declared: list[Operation] = []
-    options = {"as_sql": True, "output_buffer": io.StringIO(), "mivaa_manifest": declared}
-    context = MigrationContext.configure(dialect_name="postgresql", opts=options)
-    with Operations.context(context):
-        script.get_revision(revision).module.upgrade()
+    declared = _declared(script.get_revision(revision).module.upgrade)
     creates: dict[history.Key, history.SchemaObject] = {}
     drops: dict[history.Key, history.SchemaObject] = {}
     before = {history.key(item): item for item in _listed_before(revision, script)}
@@ -95,6 +93,42 @@ def manifest(revision: str, script: ScriptDirectory | None = None) -> str:
             drops.pop(history.key(item), None)
             creates[history.key(item)] = item
     return f'{{\n  "creates": {_lines(creates)},\n  "drops": {_lines(drops)}\n}}\n'
+
+
+def _declared(run: Callable[[], None]) -> list[Operation]:
+    """The operations of one half of a revision."""
+    declared: list[Operation] = []
+    options = {"as_sql": True, "output_buffer": io.StringIO(), "mivaa_manifest": declared}
+    context = MigrationContext.configure(dialect_name="postgresql", opts=options)
+    with Operations.context(context):
+        run()
+    return declared
+
+
+@_silent()
+def _refuse_other_restored(revision: str, script: ScriptDirectory) -> None:
+    found = script.get_revision(revision)
+    if not found.down_revision:
+        return
+    objects = history.objects(through=str(found.down_revision))
+    before = {history.key(item): item for item in objects}
+    restored = {
+        history.key(item): (item, operation)
+        for operation in _declared(found.module.downgrade)
+        for item in operation.creates
+    }
+    for key, (item, operation) in restored.items():
+        if item["kind"] in LISTS.values() or (former := before.get(key)) is None:
+            continue
+        if "file" in item:
+            text = file_of(former).statement.removeprefix("create ")
+            same = any(text in statement for statement in operation.statements)
+        else:
+            same = content(item) == content(former)
+        if not same:
+            raise OtherRestored(
+                revision=revision, item=describe(item), defined_in=former["defined_in"]
+            )
 
 
 def _listed_before(revision: str, script: ScriptDirectory) -> list[history.SchemaObject]:

@@ -63,6 +63,11 @@ class Difference:
             numbered = ((n, pair) for n, pair in enumerate(pairs, 1) if pair[0] != pair[1])
             line, (found, expected) = next(numbered, (0, (found, expected)))
             where = f" in line {line}"
+        if max(len(found), len(expected)) > 100:
+            # What differs may stand behind what is shown.
+            letters = zip(found, expected, strict=False)
+            same = max(next((n for n, two in enumerate(letters) if len({*two}) > 1), 0) - 40, 0)
+            found, expected = (f"...{side[same:]}" if same else side for side in (found, expected))
         label = _LABELS.get(self.property, self.property)
         return f"{label}{where} is {_short(found)}, expected {_short(expected)}"
 

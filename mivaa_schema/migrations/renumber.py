@@ -16,19 +16,22 @@ class RenumberRefused(MivaaError):
     """Revision `{name}` is not renumbered: {reason}. Nothing was changed."""
 
 
-def renumber(names: Sequence[str], versions: Path | None = None) -> list[Path]:
+def renumber(
+    names: Sequence[str], versions: Path | None = None, *, alone: bool = False
+) -> list[Path]:
     """Put revisions after all others: rename files and folders, and rewrite their numbers.
 
     Args:
         names: Their files, or their numbers where there is one of each; a branch in its order.
         versions: The folder of the revisions; this project's own without it.
+        alone: Whether those that follow a number of which there are two belong to the other file.
 
     Returns:
         The new files. Each ``rollback.sql`` still bears the old number.
 
     Raises:
-        RenumberRefused: There is no such revision; or another that is not named follows it; or
-            all are the last ones already.
+        RenumberRefused: There is no such revision; or another that is not named follows it, or may
+            do so; or they are not in their order; or all are the last ones already.
     """
     folder = versions or history.versions_folder()
     files = history.files(folder)
@@ -41,13 +44,22 @@ def renumber(names: Sequence[str], versions: Path | None = None) -> list[Path]:
         reason = f"it is the last one already, and follows {last}"
         raise RenumberRefused(name=moved[-1].name, reason=reason)
     kept = {number_of(path) for path in others}
-    for path in moved:
+    for n, path in enumerate(moved):
+        if after := [p.name for p in moved[n + 1 :] if follows(path) == number_of(p)]:
+            raise RenumberRefused(name=path.name, reason=f"it comes after {after[0]}")
         number = number_of(path)
         after = [other.name for other in others if follows(other) == number]
         if after and number not in kept:
             reason = (
                 f"{', '.join(after)} comes after it and names it in its down_revision. Renumber the"
                 " revision of the other branch, or name both, in their order"
+            )
+            raise RenumberRefused(name=path.name, reason=reason)
+        if after and not alone and number not in map(follows, moved):
+            reason = (
+                f"{', '.join(after)} follows {number}, which two files are. Name what belongs to"
+                " the same branch too, in its order; or say with --alone that all of it belongs to"
+                " the other one"
             )
             raise RenumberRefused(name=path.name, reason=reason)
     renumbered = dict(zip(map(number_of, moved), numbers[1:], strict=True))

@@ -124,7 +124,8 @@ class HasEmbedding:
 
 def one_of(column: str, values: tuple[str, ...]) -> str:
     """The condition that a column holds one of the values."""
-    return f"{column} in ({', '.join(repr(value) for value in values)})"
+    quoted = ("'" + value.replace("'", "''") + "'" for value in values)
+    return f"{column} in ({', '.join(quoted)})"
 
 
 def workspace_key() -> ForeignKeyConstraint:

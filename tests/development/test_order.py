@@ -217,6 +217,49 @@ revision ="""
     developer.succeed("check")
 
 
+@pytest.mark.usefixtures("embedded")
+def test_downgrade_that_restores_an_older_definition_is_refused(developer: Developer) -> None:
+    where = ("models/document.py", '"workspace_id", text("updated_at DESC")')
+    developer.project.edit(*where, where[1] + ', "id"')
+    assert developer.draft("Index more").code == 0
+    developer.project.edit(*where, where[1] + ', "status"')
+    developer.project.edit("models/document.py", ', "status", "id"', ', "status"')
+    developer.succeed("upgrade", "head")
+    assert developer.draft("Index other").code == 0
+    developer.project.run("mivaa_schema", "freeze")
+    revision = developer.project.newest()
+    text = revision.read_text(encoding="utf-8")
+    assert 'revision="0013"' in text
+    revision.write_text(text.replace('revision="0013"', 'revision="0009"'), encoding="utf-8")
+    said = "downgrade of revision 0014 restores index public.idx_documents_workspace_updated"
+    with pytest.raises(AssertionError, match=said):
+        developer.project.run("mivaa_schema", "freeze")
+
+
+def test_index_that_a_foreign_key_stands_on_is_not_drafted_away(developer: Developer) -> None:
+    key = '        Index("documents_workspace_id_id_key", "workspace_id", "id", unique=True),\n'
+    developer.project.edit(
+        "models/document.py", key, key.replace('"workspace_id", "id"', '"id", "workspace_id"')
+    )
+    says = ("index public.documents_workspace_id_id_key", "foreign key", "stands on it; keep it")
+    developer.assert_refused(*DRAFT, says=says)
+    developer.project.edit(
+        "models/document.py", key.replace('"workspace_id", "id"', '"id", "workspace_id"'), ""
+    )
+    developer.assert_refused(*DRAFT, says=says)
+
+
+def test_functions_that_mention_a_dropped_column_are_named(developer: Developer) -> None:
+    developer.project.edit(
+        "models/document.py",
+        '    title: Mapped[str | None] = mapped_column(comment="Title.")\n',
+        "",
+    )
+    assert developer.draft("Drop the title").code == 0
+    draft = developer.project.newest().read_text(encoding="utf-8")
+    assert "# public.search_documents_hybrid() mentions that name." in draft
+
+
 def test_a_draft_without_a_message_is_refused(developer: Developer) -> None:
     SIZE(developer.project)
     developer.assert_refused("revision", "--autogenerate", says=("-m",))

@@ -32,7 +32,9 @@ def test_every_block_runs_and_prints_what_the_page_says(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_is_in_a_block_that_is_run(page: str) -> None:
     languages = {block.language for block in blocks_of(ROOT / page)}
-    assert languages <= {*RUNNABLE, "text", "json", "mermaid"}, "a block without a language is not run"
+    assert languages <= {*RUNNABLE, "text", "json", "mermaid"}, (
+        "a block without a language is not run"
+    )
 
 
 def test_readme_begins_with_the_two_commands() -> None:

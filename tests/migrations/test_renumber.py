@@ -126,23 +126,25 @@ def test_branch_of_two_revisions_keeps_its_order(branches: Branches) -> None:
     assert history.index("0014 -> 0015") < history.index("0013 -> 0014")
 
 
-def test_order_of_a_branch_can_be_corrected(branches: Branches) -> None:
+def test_part_of_a_branch_and_a_wrong_order_are_refused(branches: Branches) -> None:
     branches.add("0013", "apples", "0012")
+    branches.add("0013", "pears", "0012")
     branches.add("0014", "plums", "0013")
-    branches.add("0015", "plums", "0014")
-    (branches.folder / "alembic/versions/0015_plums/which").touch()
-    branches.run("mivaa_schema", "renumber", "0015_plums", "0014_plums")
-    assert (branches.folder / "alembic/versions/0014_plums/which").exists()
-    assert "0015 (head)" in branches.run("alembic", "heads")
+    said = branches.refusal("mivaa_schema", "renumber", "0013_pears.py")
+    assert "0014_plums.py follows 0013, which two files are" in said
+    said = branches.refusal("mivaa_schema", "renumber", "0014_plums.py", "0013_pears.py")
+    assert "`0014_plums.py` is not renumbered: it comes after 0013_pears.py" in said
+    branches.run("mivaa_schema", "renumber", "--alone", "0013_pears.py")
+    history = branches.run("alembic", "history")
+    assert history.index("0014 -> 0015 (head), pears") < history.index("0013 -> 0014, plums")
 
 
-def test_two_branches_of_two_revisions_are_put_in_line_one_by_one(branches: Branches) -> None:
+def test_branch_of_two_beside_another_of_two_is_put_behind_it(branches: Branches) -> None:
     branches.add("0013", "apples", "0012")
     branches.add("0014", "plums", "0013")
     branches.add("0013", "pears", "0012")
     branches.add("0014", "quinces", "0013")
-    branches.run("mivaa_schema", "renumber", "0013_pears")
-    branches.run("mivaa_schema", "renumber", "0014_quinces.py")
+    branches.run("mivaa_schema", "renumber", "0013_pears", "0014_quinces.py")
     assert "0016 (head)" in branches.run("alembic", "heads")
     history = branches.run("alembic", "history")
     assert history.index("0015 -> 0016") < history.index("0014 -> 0015")
