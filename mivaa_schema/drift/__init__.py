@@ -64,9 +64,10 @@ class Difference:
             line, (found, expected) = next(numbered, (0, (found, expected)))
             where = f" in line {line}"
         if max(len(found), len(expected)) > 100:
-            # What differs may stand behind what is shown.
             letters = zip(found, expected, strict=False)
-            same = max(next((n for n, two in enumerate(letters) if len({*two}) > 1), 0) - 40, 0)
+            first = next((n for n, two in enumerate(letters) if len({*two}) > 1), 0)
+            # What differs would stand behind what is shown.
+            same = first - 40 if first > 80 else 0
             found, expected = (f"...{side[same:]}" if same else side for side in (found, expected))
         label = _LABELS.get(self.property, self.property)
         return f"{label}{where} is {_short(found)}, expected {_short(expected)}"

@@ -15,7 +15,9 @@ from fixtures.databases import Database
 from fixtures.drift import catalog_of, found, psql, script
 from fixtures.existing_platform import run
 from mivaa_schema import database, drift
+from mivaa_schema.catalog import CatalogObject
 from mivaa_schema.cli import main
+from mivaa_schema.drift import Difference
 from mivaa_schema.migrations import UnknownRevision
 
 READER = "drift_reader"
@@ -179,3 +181,13 @@ def test_texts_come_back_byte_for_byte(head_database: Database) -> None:
     )
     psql(head_database, script(head_database))
     assert catalog_of(head_database) == before
+
+
+def test_long_definitions_are_shown_where_they_differ() -> None:
+    index = CatalogObject("index", "public.an_index", "public.documents")
+    start = "CREATE INDEX an_index ON public.documents USING btree (" + "a_column, " * 10
+    shown = Difference(index, "definition", f"{start}one)", f"{start}two)").detail()
+    found, expected = shown.split(", expected ")
+    assert found.endswith("a_column, one)")
+    assert expected.startswith("...")
+    assert expected.endswith("a_column, two)")
