@@ -165,9 +165,11 @@ class EmbeddedServer:
                 if port != kept:
                     found = f"port {kept}" if kept else "its socket only"
                     raise PortNeedsRestart(folder=self.folder, pid=pid, found=found, port=port)
-                if (silence := self._silence()) is not None:
+                if (silence := self._silence()) is None:
+                    return
+                # It may have been ending when it was asked.
+                if host.postmaster(self.data) is not None:
                     raise ServerSilent(folder=self.folder, pid=pid, detail=silence)
-                return
             host.end_orphans(self.data)
             self.files.make()
             binaries = self.files.binaries(installed)

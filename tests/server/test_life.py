@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 
 from mivaa_schema.database import open_engine
-from mivaa_schema.server import ServerNotRunning, ServerSilent
+from mivaa_schema.server import ServerNotRunning, ServerSilent, host
 from mivaa_schema.settings import Settings
 
 START = """
@@ -109,6 +109,23 @@ def test_two_first_starts_at_once_share_one_server(embedded, home, place):
 def test_killed_server_starts_again_with_its_data(server):
     keep_a_row(server)
     os.kill(server.status().pid, signal.SIGKILL)
+    server.start()
+    assert ask(server, "select answer from kept") == [(42,)]
+
+
+def test_server_that_ends_while_it_is_asked_starts_again(server, monkeypatch):
+    keep_a_row(server)
+
+    asked, ask_it = [], server._silence
+
+    def ends(patience: float = 5.0) -> str | None:
+        asked.append(patience)
+        if len(asked) > 1:
+            return ask_it(patience)
+        host.end(host.postmaster(server.data), host.ABANDONED)
+        return "connection refused"
+
+    monkeypatch.setattr(server, "_silence", ends)
     server.start()
     assert ask(server, "select answer from kept") == [(42,)]
 
