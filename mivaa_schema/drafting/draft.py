@@ -397,9 +397,11 @@ class Draft:
     def _drop_column(self, change: Difference) -> None:
         item = change.before or {}
         kind = "generated" if item.get("generated") else "column"
-        word = re.compile(rf"\b{re.escape(item['name'])}\b")
+        # PostgreSQL does not know what the text of a function uses.
+        words = [re.compile(rf"\b{re.escape(word)}\b")
+                 for word in (item["name"], item["table"].partition(".")[2])]  # fmt: skip
         users = [o["name"] for o in current.objects() if o["kind"] == "function"
-                 and word.search(file_of(o).text)]  # fmt: skip
+                 and all(word.search(file_of(o).text) for word in words)]  # fmt: skip
         up = ["# Its values are lost.", *(f"# {name}() mentions that name." for name in users)]
         up.append(f"drop({self.expression(item)})")
         self._step("drop", kind, up, [self.again(item)])
