@@ -65,6 +65,16 @@ def test_failed_dump_leaves_the_former_one(world_database: Database, tmp_path: P
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_dump_into_what_is_no_folder_is_one_message(
+    world_database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    done = run(world_database, "dump", str(tmp_path / "file" / "world.dump"))
+    assert done.returncode == 1
+    assert "pg_dump failed" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_failed_restore_leaves_no_database(world_database: Database, tmp_path: Path) -> None:
     file = tmp_path / "bad.dump"
     file.write_text("no dump")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -48,7 +49,9 @@ def dump(settings: Settings, file: Path, arguments: tuple[str, ...]) -> None:
             raise click.ClickException(f"pg_dump failed; {file} was not written")
         partial.replace(file)
     finally:
-        partial.unlink(missing_ok=True)
+        # pg_dump has said what is wrong with the folder.
+        with contextlib.suppress(OSError):
+            partial.unlink()
     click.echo(f"written: {file}")
 
 

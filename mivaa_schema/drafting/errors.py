@@ -15,9 +15,9 @@ class FrozenFileMissing(MivaaError):
 
 
 class OtherRestored(MivaaError):
-    """The downgrade of revision {revision} restores {item} otherwise than revision {defined_in} has
-    left it. Take it from there, FrozenSQL(__file__, revision={defined_in!r}), and run
-    `mivaa-schema freeze` again.
+    """The downgrade of revision {revision} restores {item} with another definition than the last
+    one, which is that of revision {defined_in}. Use FrozenSQL(__file__, revision={defined_in!r}),
+    and run `mivaa-schema freeze` again.
     """
 
 

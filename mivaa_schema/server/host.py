@@ -379,7 +379,7 @@ class Folder:
         if not copy.exists():
             if folder == self.path:
                 self.do("sh", "-c", "rm -rf server-*")
-            new = Path(self.do("mktemp", "-d", f"{folder}/new-XXXXXXXX"))
+            new = Path(self.do("mktemp", "-d", f"{folder}/server-new-XXXXXXXX"))
             with tempfile.TemporaryFile() as packed:
                 with tarfile.open(fileobj=packed, mode="w") as archive:
                     # Wheels keep libraries beside the package; programs find them by relative

@@ -9,31 +9,33 @@ from fixtures.databases import Database
 from mivaa_schema.models import Document, DocumentChunk, Workspace
 
 
+def plan(session: Session) -> Document:
+    """A document of a new workspace."""
+    workspace = Workspace(name="North")
+    session.add(workspace)
+    session.flush()
+    document = Document(workspace_id=workspace.id, title="Plan")
+    session.add(document)
+    return document
+
+
 def test_chunks_get_the_keys_of_their_document(head_database: Database) -> None:
     with Session(head_database.engine()) as session:
-        workspace = Workspace(name="North")
-        session.add(workspace)
-        session.flush()
-        document = Document(workspace_id=workspace.id, title="Plan")
+        document = plan(session)
         document.chunks = [
             DocumentChunk(chunk_index=n, content=f"Passage {n}") for n in reversed(range(3))
         ]
-        session.add(document)
         session.commit()
         session.expire_all()
         assert [chunk.chunk_index for chunk in document.chunks] == [0, 1, 2]
-        assert {chunk.workspace_id for chunk in document.chunks} == {workspace.id}
+        assert {chunk.workspace_id for chunk in document.chunks} == {document.workspace_id}
         assert document.chunks[0].document is document
 
 
 def test_database_deletes_the_chunks_of_a_document(head_database: Database) -> None:
     with Session(head_database.engine()) as session:
-        workspace = Workspace(name="North")
-        session.add(workspace)
-        session.flush()
-        document = Document(workspace_id=workspace.id, title="Plan")
+        document = plan(session)
         document.chunks.append(DocumentChunk(chunk_index=0, content="Passage"))
-        session.add(document)
         session.commit()
         session.delete(document)
         session.commit()
