@@ -183,3 +183,23 @@ def test_help_imports_nothing_slow(tmp_path, words):
     done = python(HELPED, tmp_path, *words, "--help")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Usage: ")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_commands_are_completed(shell):
+    command = [
+        sys.executable,
+        "-c",
+        "from mivaa_schema.cli import main; main(prog_name='mivaa-schema')",
+    ]
+    done = subprocess.run(
+        command, env={**os.environ, "_MIVAA_SCHEMA_COMPLETE": f"{shell}_source"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert f"_MIVAA_SCHEMA_COMPLETE={shell}_complete" in done.stdout
+
+
+def test_wrong_arguments_end_with_code_2(mivaa):
+    assert mivaa("drift", "--nonsense").exit_code == 2
+    assert mivaa("no-such-command").exit_code == 2

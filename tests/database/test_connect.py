@@ -151,6 +151,29 @@ def test_address_of_the_settings_is_used_as_it_is(place):
         assert "schema auth" in platform.missing(connection)
 
 
+@pytest.mark.parametrize("pooled", [True, False])
+def test_applications_keep_their_connections_and_commands_do_not(place, pooled):
+    engine = open_engine(Settings(url=place.url()), pooled=pooled)
+    processes = set()
+    for _ in range(3):
+        with engine.connect() as connection:
+            processes.add(value(connection, "select pg_backend_pid()"))
+            assert value(connection, "show search_path") == "public, extensions"
+    assert len(processes) == (1 if pooled else 3)
+    engine.dispose()
+
+
+def test_connection_that_the_server_has_ended_is_replaced(place):
+    engine = open_engine(Settings(url=place.url()))
+    with engine.connect() as connection:
+        process = value(connection, "select pg_backend_pid()")
+    with place.connection() as other:
+        value(other, f"select pg_terminate_backend({process}, 5000)")
+    with engine.connect() as connection:
+        assert value(connection, "select 1") == 1
+    engine.dispose()
+
+
 def test_failing_address_fails_at_once():
     with pytest.raises(CannotConnect, match="Check host and port"):
         open_engine(Settings(url="postgresql:///db?host=/nowhere"))
