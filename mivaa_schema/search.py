@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
+from mivaa_schema.models.vectors import Embedding, as_text
+
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from pgvector import HalfVector
-    from pgvector import Vector as PgVector
     from sqlalchemy.engine import Connection
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
     from sqlalchemy.orm import Session
 
-    Vector: TypeAlias = Sequence[float] | NDArray[np.floating[Any]] | PgVector | HalfVector | str
+    from mivaa_schema.models.vectors import Vector
 
 P = ParamSpec("P")
 Found = TypeVar("Found")
@@ -96,17 +94,15 @@ def search_documents(
             such workspace, 22004 if a workspace or a query is missing, 22023 if an argument is out
             of its range.
     """
-    rows = _call(
-        "search_documents_hybrid",
-        session,
-        query_embedding=_vector(query_embedding),
-        query_embedding_legacy=_vector(query_embedding_legacy),
-        workspace_id_param=workspace_id,
-        match_threshold=match_threshold,
-        match_count=match_count,
-        query_model=query_model,
-    )
-    return [FoundDocument(**row) for row in rows]
+    arguments = {
+        "query_embedding": query_embedding,
+        "query_embedding_legacy": query_embedding_legacy,
+        "workspace_id_param": workspace_id,
+        "match_threshold": match_threshold,
+        "match_count": match_count,
+        "query_model": query_model,
+    }
+    return [FoundDocument(*row) for row in _rows(session, _DOCUMENTS, arguments)]
 
 
 def search_chunks(
@@ -134,18 +130,16 @@ def search_chunks(
         document_ids: Only chunks of these documents; None for all documents.
         query_model: Model of the query.
     """
-    rows = _call(
-        "search_document_chunks_hybrid",
-        session,
-        query_embedding=_vector(query_embedding),
-        query_embedding_legacy=_vector(query_embedding_legacy),
-        workspace_id_param=workspace_id,
-        match_threshold=match_threshold,
-        match_count=match_count,
-        document_ids=None if document_ids is None else list(document_ids),
-        query_model=query_model,
-    )
-    return [FoundChunk(**row) for row in rows]
+    arguments = {
+        "query_embedding": query_embedding,
+        "query_embedding_legacy": query_embedding_legacy,
+        "workspace_id_param": workspace_id,
+        "match_threshold": match_threshold,
+        "match_count": match_count,
+        "document_ids": None if document_ids is None else list(document_ids),
+        "query_model": query_model,
+    }
+    return [FoundChunk(*row) for row in _rows(session, _CHUNKS, arguments)]
 
 
 def _asynchronous(
@@ -169,11 +163,11 @@ search_documents_async = _asynchronous(search_documents)
 search_chunks_async = _asynchronous(search_chunks)
 """Awaits :func:`search_chunks` on an asynchronous session or connection, its first argument."""
 
-# Vectors are text without a type, so that the function's own type reads it, in whichever schema
-# that is. The server alone checks dimensions and ranges.
+# The function's own types read vectors, in whichever schema those are. The server alone checks
+# dimensions and ranges.
 _TYPES: dict[str, sa.types.TypeEngine[Any]] = {
-    "query_embedding": sa.types.NULLTYPE,
-    "query_embedding_legacy": sa.types.NULLTYPE,
+    "query_embedding": Embedding(),
+    "query_embedding_legacy": Embedding(),
     "workspace_id_param": sa.Uuid(),
     "match_threshold": sa.Float(),
     "match_count": sa.Integer(),
@@ -182,25 +176,33 @@ _TYPES: dict[str, sa.types.TypeEngine[Any]] = {
 }
 
 
-def _call(function: str, session: Session | Connection, **arguments: Any) -> list[dict[str, Any]]:
-    binds = [sa.bindparam(n, v, type_=_TYPES[n]) for n, v in arguments.items()]
+def _call_of(function: str, row: type[Any], *arguments: str) -> sa.TextClause:
+    """The call of a search function; made once, because SQLAlchemy takes long to read its text."""
+    binds = [sa.bindparam(name, type_=_TYPES[name]) for name in arguments]
     named = ", ".join(
         f"{name} => cast(:{name} as uuid[])" if name == "document_ids" else f"{name} => :{name}"
         for name in arguments
     )
+    # By name, so that a column that a later revision appends changes nothing.
+    columns = ", ".join(field.name for field in fields(row))
+    return sa.text(f"select {columns} from public.{function}({named})").bindparams(*binds)  # noqa: S608
+
+
+_ARGUMENTS = [name for name in _TYPES if name != "document_ids"]
+_DOCUMENTS = _call_of("search_documents_hybrid", FoundDocument, *_ARGUMENTS)
+_CHUNKS = _call_of("search_document_chunks_hybrid", FoundChunk, *_TYPES)
+
+
+def _rows(
+    session: Session | Connection, call: sa.TextClause, arguments: dict[str, Any]
+) -> list[Any]:
     if hasattr(session, "run_sync"):
         message = f"a {type(session).__name__} is asynchronous; await the call that ends in _async"
         raise TypeError(message)
-    call = sa.text(f"select * from public.{function}({named})").bindparams(*binds)  # noqa: S608
-    return [dict(row) for row in session.execute(call).mappings()]
-
-
-def _vector(vector: Vector | None) -> str | None:
-    if vector is None or isinstance(vector, str):
-        return vector
-    numbers: Any = getattr(vector, "to_list", lambda: vector)()
-    if len(shape := getattr(vector, "shape", (1,))) != 1:
-        message = f"one vector has the shape {tuple(shape)}, expected one dimension"
-        raise ValueError(f"{message}: pass its only row, vector[0]")
-    # Nine digits are all that a float of single precision has.
-    return "[" + ",".join(format(float(number), ".9g") for number in numbers) + "]"
+    # Here, so that the error about a vector is its own and not one about a statement.
+    vectors = {
+        name: as_text(vector)
+        for name, vector in arguments.items()
+        if name.startswith("query_embedding") and vector is not None
+    }
+    return list(session.execute(call, {**arguments, **vectors}))

@@ -29,6 +29,11 @@ depends_on = None
 PHASE = "embedding_standardization"
 SQL = FrozenSQL(__file__)
 FUNCTIONS = (
+    SQL.function("mivaa.cosine_distance"),
+    SQL.function("mivaa.half_cosine_distance"),
+    SQL.function("mivaa.l2_distance"),
+    SQL.function("mivaa.l1_distance"),
+    SQL.function("mivaa.max_inner_product"),
     SQL.function("mivaa.validate_query_vector"),
     SQL.function("mivaa.search_documents_legacy"),
     SQL.function("mivaa.search_documents_mixed"),

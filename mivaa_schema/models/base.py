@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pgvector.sqlalchemy import HALFVEC, VECTOR
 from sqlalchemy import (
     Column,
+    ColumnElement,
     DateTime,
     ForeignKeyConstraint,
     MetaData,
     Table,
     Text,
     Uuid,
-    bindparam,
-    cast,
     func,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
+
+from mivaa_schema.models.vectors import Embedding, MappedEmbedding, as_list, is_sql
+
+if TYPE_CHECKING:
+    from mivaa_schema.models.vectors import Vector
 
 LEGACY_DIMENSIONS = 1536
 """Dimensions of the vectors that the platform has had so far."""
@@ -100,14 +102,19 @@ class InWorkspace:
     )
 
 
+def embedding_column(type_: Embedding, **options: Any) -> Any:
+    """A mapped column of vectors; its annotation says what may be assigned to it."""
+    return mapped_column(type_, **options)
+
+
 class HasEmbedding:
     """An embedding in the old and in the new space, and the state of the move between them."""
 
-    embedding: Mapped[list[float] | None] = mapped_column(
-        VECTOR(LEGACY_DIMENSIONS), sort_order=90, comment="Legacy embedding, 1536 dimensions."
+    embedding: MappedEmbedding = embedding_column(
+        Embedding(LEGACY_DIMENSIONS), sort_order=90, comment="Legacy embedding, 1536 dimensions."
     )
-    embedding_v2: Mapped[list[float] | None] = mapped_column(
-        VECTOR(DIMENSIONS), sort_order=110, comment="Embedding, 768 dimensions."
+    embedding_v2: MappedEmbedding = embedding_column(
+        Embedding(DIMENSIONS), sort_order=110, comment="Embedding, 768 dimensions."
     )
     embedding_model: Mapped[str | None] = mapped_column(
         sort_order=111, comment="Model that made embedding_v2; null where nobody recorded it."
@@ -120,6 +127,21 @@ class HasEmbedding:
     embedding_migrated_at: Mapped[datetime.datetime | None] = mapped_column(
         sort_order=113, comment="When embedding_v2 was written."
     )
+
+    @validates("embedding", "embedding_v2")
+    def _as_list(self, _name: str, vector: Any) -> Any:
+        # What is read is a list, before and after the row is written; and arrays cannot be
+        # compared, which SQLAlchemy does to find out whether a value has changed.
+        return vector if vector is None or is_sql(vector) else as_list(vector)
+
+    @classmethod
+    def cosine_distance(cls, query: Vector) -> ColumnElement[float]:
+        """Cosine distance (0 to 2) of embedding_v2 to a query vector, as the HNSW index holds it.
+
+        Args:
+            query: 768 numbers: a list, an array of shape ``(768,)``, a vector of pgvector or text.
+        """
+        return cls.embedding_v2.cosine_distance(query)
 
 
 def one_of(column: str, values: tuple[str, ...]) -> str:
@@ -136,13 +158,3 @@ def workspace_key() -> ForeignKeyConstraint:
 def user_key(column: str = "user_id", ondelete: str = "SET NULL") -> ForeignKeyConstraint:
     """The key to a user of the platform; rows outlive the user unless said otherwise."""
     return ForeignKeyConstraint([column], ["auth.users.id"], ondelete=ondelete)
-
-
-def as_vector(query: Any) -> ColumnElement[Any]:
-    """A query vector as a bind parameter of type vector(768)."""
-    return bindparam(None, query, type_=VECTOR(DIMENSIONS), unique=True)
-
-
-def as_halfvec(expression: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The cast to halfvec(768) under which chunk embeddings are indexed."""
-    return cast(expression, HALFVEC(DIMENSIONS))

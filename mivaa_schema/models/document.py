@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, ColumnElement, Index, text
+from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from mivaa_schema.models.base import (
@@ -14,7 +14,6 @@ from mivaa_schema.models.base import (
     HasEmbedding,
     Identified,
     InWorkspace,
-    as_vector,
     one_of,
     user_key,
     workspace_key,
@@ -77,13 +76,3 @@ class Document(Identified, InWorkspace, HasEmbedding, Base):
         passive_deletes="all",
         passive_updates=True,
     )
-
-    @classmethod
-    def cosine_distance(cls, query: Any) -> ColumnElement[Any]:
-        """Cosine distance (0 to 2) to a query vector, as the HNSW index holds it.
-
-        Args:
-            query: 768 numbers, a list or an array of shape ``(768,)``.
-        """
-        distance: ColumnElement[Any] = cls.embedding_v2.op("<=>")(as_vector(query))
-        return distance

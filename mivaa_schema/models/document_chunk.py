@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     CheckConstraint,
-    ColumnElement,
-    Float,
     ForeignKeyConstraint,
     Index,
     literal_column,
@@ -17,16 +15,17 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from mivaa_schema.models.base import (
+    DIMENSIONS,
     EMBEDDING_STATUSES,
     Base,
     HasEmbedding,
     Identified,
     InWorkspace,
-    as_halfvec,
-    as_vector,
+    embedding_column,
     one_of,
     workspace_key,
 )
+from mivaa_schema.models.vectors import Embedding, MappedEmbedding
 
 if TYPE_CHECKING:
     from mivaa_schema.models.document import Document
@@ -71,15 +70,9 @@ class DocumentChunk(Identified, InWorkspace, HasEmbedding, Base):
         "metadata", server_default=text("'{}'::jsonb"), comment="Attributes of the application."
     )
 
+    # As in HasEmbedding, but its index holds half precision.
+    embedding_v2: MappedEmbedding = embedding_column(
+        Embedding(DIMENSIONS, half=True), sort_order=110, comment="Embedding, 768 dimensions."
+    )
+
     document: Mapped[Document] = relationship(back_populates="chunks")
-
-    @classmethod
-    def cosine_distance(cls, query: Any) -> ColumnElement[Any]:
-        """Cosine distance (0 to 2) to a query vector, in the half precision of the HNSW index.
-
-        Args:
-            query: 768 numbers, a list or an array of shape ``(768,)``.
-        """
-        return as_halfvec(cls.embedding_v2.expression).op("<=>", return_type=Float())(
-            as_halfvec(as_vector(query))
-        )

@@ -28,6 +28,11 @@ grant select, insert, update, delete on public.document_chunks to authenticated,
 grant select, insert, update, delete on public.pdf_documents to authenticated, service_role;
 grant select, insert, update, delete on public.processed_documents to authenticated, service_role;
 grant select on public.migration_tracking to service_role;
+grant execute on function mivaa.cosine_distance(vector, vector) to authenticated, service_role;
+grant execute on function mivaa.half_cosine_distance(vector, vector) to authenticated, service_role;
+grant execute on function mivaa.l2_distance(vector, vector) to authenticated, service_role;
+grant execute on function mivaa.l1_distance(vector, vector) to authenticated, service_role;
+grant execute on function mivaa.max_inner_product(vector, vector) to authenticated, service_role;
 grant execute on function mivaa.validate_query_vector(vector, vector, double precision, integer)
   to authenticated, service_role;
 grant execute on function mivaa.search_documents_legacy(

@@ -19,4 +19,14 @@ drop function if exists mivaa.search_documents_legacy(query_embedding_legacy vec
 
 drop function if exists mivaa.validate_query_vector(query_embedding vector, query_embedding_legacy vector, match_threshold double precision, match_count integer);
 
+drop function if exists mivaa.max_inner_product(embedding vector, query vector);
+
+drop function if exists mivaa.l1_distance(embedding vector, query vector);
+
+drop function if exists mivaa.l2_distance(embedding vector, query vector);
+
+drop function if exists mivaa.half_cosine_distance(embedding vector, query vector);
+
+drop function if exists mivaa.cosine_distance(embedding vector, query vector);
+
 UPDATE mivaa.alembic_version SET version_num='0007' WHERE mivaa.alembic_version.version_num = '0008';

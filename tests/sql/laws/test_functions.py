@@ -52,8 +52,10 @@ LAWS = (
     Law(
         "every function pins its search_path to schemas in which API roles cannot create",
         # Schemas of temporary objects are searched first for types, unless the path names them;
-        # an empty path does not.
-        "select name from functions where not coalesce(proconfig, '{}') && array["
+        # an empty path does not. A body that begins with RETURN is parsed when the function is
+        # created, and looks for nothing later.
+        "select name from functions where prosqlbody is null"
+        " and not coalesce(proconfig, '{}') && array["
         "'search_path=pg_catalog, pg_temp',"
         " 'search_path=pg_catalog, extensions, public, pg_temp']",
         "set search_path = pg_catalog, pg_temp; or pg_catalog, extensions, public, pg_temp for"
@@ -67,6 +69,21 @@ LAWS = (
             planted() + "alter function mivaa.planted() set search_path = pg_temp, pg_catalog": (
                 "mivaa.planted()"
             ),
+        },
+        planted(more="set plan_cache_mode = force_custom_plan")
+        + "create function mivaa.parsed() returns int language sql return 1;",
+    ),
+    Law(
+        "a function whose body is parsed when it is created has its caller's rights, and is so"
+        " simple that the planner replaces the call",
+        "select name from functions where prosqlbody is not null"
+        " and (prosecdef or proconfig is not null or provolatile <> 'i' or proisstrict)",
+        "make it security invoker, immutable and not strict, without a setting of its own",
+        {
+            f"alter function mivaa.cosine_distance(vector, vector) {change}": (
+                "mivaa.cosine_distance(vector,vector)"
+            )
+            for change in ("security definer", "set search_path = ''", "volatile", "strict")
         },
         planted(more="set plan_cache_mode = force_custom_plan"),
     ),
