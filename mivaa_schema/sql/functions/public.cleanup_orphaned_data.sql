@@ -18,11 +18,18 @@ as $function$
 -- Deletes the chunks of a workspace whose document does not exist, at most ten thousand a call;
 -- a dry run, which is the default, only counts them. What is an orphan is found with the rights of
 -- the owner, and deleted with those of the caller. Refuses if every chunk would count as one.
+-- Without a workspace, a user gets that of the request; the owner of the tables gets a row for each
+-- workspace that has orphans, REFUSED for one that has nothing else.
 declare
   v_at_most constant integer := 10000;
   v_dry_run constant boolean := coalesce(dry_run, true);
-  v_workspace constant uuid :=
-    mivaa.resolve_existing_workspace(workspace_id_param, 'manage_documents');
+  v_everything constant boolean := workspace_id_param is null
+    and not row_security_active('public.documents'::regclass)
+    and pg_has_role(
+      (select c.relowner from pg_catalog.pg_class c where c.oid = 'public.documents'::regclass),
+      'usage'
+    );
+  v_workspace uuid;
   v_look constant text := case
     when row_security_active('public.documents'::regclass)
       then 'select o.* from mivaa.orphaned_chunks_of_request($2) o'
@@ -32,6 +39,40 @@ declare
   v_all_are_orphans boolean;
 begin
   operation := 'cleanup_orphaned_chunks';
+  if v_everything then
+    for v_workspace in
+      select distinct c.workspace_id
+      from public.document_chunks c
+      where c.workspace_id is not null
+        and c.document_id is not null
+        and not exists (select from public.documents d where d.id = c.document_id)
+      order by c.workspace_id
+    loop
+      begin
+        select f.affected_rows, f.status, f.orphans_before, f.orphans_after, f.details
+        into affected_rows, status, orphans_before, orphans_after, details
+        from public.cleanup_orphaned_data(v_workspace, v_dry_run) f;
+      exception when object_not_in_prerequisite_state or invalid_parameter_value then
+        affected_rows := 0;
+        status := 'REFUSED';
+        orphans_before := null;
+        orphans_after := null;
+        details := sqlerrm;
+      end;
+      details := format('Workspace %s: %s', v_workspace, details);
+      return next;
+    end loop;
+    if v_workspace is null then
+      affected_rows := 0;
+      status := case when v_dry_run then 'DRY_RUN' else 'COMPLETED' end;
+      orphans_before := 0;
+      orphans_after := 0;
+      details := 'No workspace has a chunk whose document does not exist.';
+      return next;
+    end if;
+    return;
+  end if;
+  v_workspace := mivaa.resolve_existing_workspace(workspace_id_param, 'manage_documents');
   execute v_look into v_found using v_workspace, case when v_dry_run then 0 else v_at_most end;
   orphans_before := v_found.orphan_count;
   v_all_are_orphans := v_found.orphan_count > 0 and v_found.orphan_count = v_found.chunk_count;
