@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,9 +46,32 @@ def save(drawn: Any, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     drawn.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
     if file.suffix == ".svg":
-        # What matplotlib writes has blanks at the ends of lines.
-        lines = file.read_text().splitlines()
-        file.write_text("\n".join(line.rstrip() for line in lines) + "\n")
+        file.write_text(compact(file.read_text()))
+
+
+def compact(svg: str) -> str:
+    """A picture without metadata, digits below a tenth, and a line of the file for each point."""
+    svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(
+        r'(?<=[ "MLCQ])(-?\d+\.\d\d+)\b(?!%)', lambda number: f"{float(number[0]):.1f}", svg
+    )
+    svg = re.sub(r'"[^"<>]*"', lambda value: " ".join(value[0].split()), svg)
+    svg = re.sub(r'(?<=d=")M [-\d. LMz]+(?=")', lambda path: _steps(path[0]), svg)
+    return "\n".join(line.strip() for line in svg.splitlines()) + "\n"
+
+
+def _steps(path: str) -> str:
+    """A path whose level and upright lines name one coordinate."""
+    written, x, y = [], "", ""
+    for command, *point in (part.split() for part in re.findall(r"[LMz][-\d. ]*", path)):
+        if command == "L" and point[0] == x:
+            written.append(f"V{point[1]}")
+        elif command == "L" and point[1] == y:
+            written.append(f"H{point[0]}")
+        else:
+            written.append(command + " ".join(point))
+        x, y = point or (x, y)
+    return "".join(written)
 
 
 def draw_verdicts(verdicts: Sequence[Verdict], file: Path) -> None:

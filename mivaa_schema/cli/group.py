@@ -56,6 +56,11 @@ def main() -> None:
     """Manage the schema of a multi-workspace document platform."""
 
 
+def complete_revisions(_: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The revisions that a shell offers for a word: numbers, ``head`` and ``base``."""
+    return [word for word in (*history.folders(), "head", "base") if word.startswith(incomplete)]
+
+
 home_option = click.option(
     "--home", help="Folder of the embedded server (MIVAA_HOME, else .mivaa of the project)."
 )

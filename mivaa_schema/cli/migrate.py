@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mivaa_schema.cli.group import INTERRUPTED, main
+from mivaa_schema.cli.group import INTERRUPTED, complete_revisions, main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,7 @@ def run(
 
 
 @main.command()
-@click.argument("revision", default="head")
+@click.argument("revision", default="head", shell_complete=complete_revisions)
 @click.option("--sql", is_flag=True, help="Print the SQL for psql; changes nothing.")
 @migration_options
 def upgrade(revision: str, *, sql: bool, **target: Any) -> None:
@@ -67,7 +67,7 @@ def upgrade(revision: str, *, sql: bool, **target: Any) -> None:
 
 # `-1` is a revision, not an option.
 @main.command(context_settings={"ignore_unknown_options": True})
-@click.argument("revision")
+@click.argument("revision", shell_complete=complete_revisions)
 @click.option("--yes", is_flag=True, help="Do not ask where rows or values would be lost.")
 @click.option("--sql", is_flag=True, help="Print the SQL for psql; changes nothing.")
 @migration_options
@@ -111,7 +111,7 @@ def check(**target: Any) -> None:
 
 
 @main.command()
-@click.argument("revision")
+@click.argument("revision", shell_complete=complete_revisions)
 @migration_options
 def stamp(revision: str, **target: Any) -> None:
     """Record REVISION; refused where the schema is not at it."""

@@ -17,8 +17,16 @@ if TYPE_CHECKING:
     from mivaa_schema.repair import Finding
 
 
+def _complete(_: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The repairs that a shell offers for a word."""
+    # Imported here because SQLAlchemy is slow to import.
+    from mivaa_schema import repair
+
+    return [one.name for one in repair.REPAIRS if one.name.startswith(incomplete)]
+
+
 @main.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=_complete)
 @database_options
 @json_option
 @click.option("--apply", "applies", is_flag=True, help="Repair; without it, nothing is changed.")

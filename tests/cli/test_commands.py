@@ -200,6 +200,38 @@ def test_commands_are_completed(shell):
     assert f"_MIVAA_SCHEMA_COMPLETE={shell}_complete" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("repair unkn", ["unknown-workspaces", "unknown-users", "unknown-members"]),
+        ("repair constr", ["constraints"]),
+        ("upgrade 000", ["0001", "0009"]),
+        ("downgrade b", ["base"]),
+        ("stamp h", ["head"]),
+        ("dri", ["drift"]),
+    ],
+)
+def test_names_of_repairs_and_revisions_are_completed(words, offered):
+    command = [
+        sys.executable,
+        "-c",
+        "from mivaa_schema.cli import main; main(prog_name='mivaa-schema')",
+    ]
+    line = f"mivaa-schema {words}"
+    done = subprocess.run(
+        command,
+        env={
+            **os.environ, "_MIVAA_SCHEMA_COMPLETE": "bash_complete",
+            "COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1),
+        },
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = [row.partition(",")[2] for row in done.stdout.splitlines()]
+    assert set(offered) <= set(found)
+    assert all(word.startswith(words.split()[-1]) for word in found)
+
+
 def test_wrong_arguments_end_with_code_2(mivaa):
     assert mivaa("drift", "--nonsense").exit_code == 2
     assert mivaa("no-such-command").exit_code == 2

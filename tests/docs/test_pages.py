@@ -14,6 +14,8 @@ from mivaa_schema.models import Base
 PAGES = (
     "README.md",
     "docs/guide.md",
+    "docs/bulk-loading.md",
+    "docs/fastapi.md",
     pytest.param("docs/changing-the-schema.md", marks=pytest.mark.slow),
 )
 

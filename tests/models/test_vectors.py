@@ -76,9 +76,7 @@ async def _in_asyncpg(url: sa.URL, path: str, schema: str, guarded: bool, work: 
             raw.run_async(lambda own: pgvector.asyncpg.register_vector(own, schema=schema))
 
     async with (guard(engine) if guarded else engine).connect() as connection:
-        done = await connection.run_sync(
-            lambda own: work(identify(own, ADA) if guarded else own)
-        )
+        done = await connection.run_sync(lambda own: work(identify(own, ADA) if guarded else own))
         await connection.commit()
     await engine.dispose()
     return done
@@ -186,10 +184,8 @@ def test_order_by_distance_of_chunks_walks_their_index(
             .order_by(DocumentChunk.embedding_v2.cosine_distance(np.array(EAST)))
             .limit(5)
         )
-        compiled = nearest.compile(connection)
-        text = sa.text(f"explain (format json) {nearest.compile(connection, compile_kwargs={'literal_binds': True})}")  # fmt: skip
-        assert compiled.params
-        found = connection.scalar(text.execution_options(autocommit=False))
+        literal = nearest.compile(connection, compile_kwargs={"literal_binds": True})
+        found = connection.exec_driver_sql(f"explain (format json) {literal}").scalar_one()
         return found if isinstance(found, list) else json.loads(str(found))
 
     with filled(placed):
