@@ -47,7 +47,7 @@ def test_dump_is_restored_into_a_new_database(world_database: Database, tmp_path
         assert done.returncode == 0, done.stderr
         assert f"database {copy} on " in done.stderr
         assert revision(done.stdout.partition("its address: ")[2].strip()) == ["0012"]
-        again = run(world_database, "restore", "--into", copy, str(file))
+        again = run(world_database, "restore", str(file), "--into", copy, "--no-owner")
         assert again.returncode == 1
         assert f"Database `{copy}` exists already" in again.stderr
     finally:

@@ -11,11 +11,12 @@ import click
 from mivaa_schema.cli.group import database_options, main, name_database
 from mivaa_schema.settings import Settings
 
-# What follows is for the program.
-_FURTHER = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+# What is not known here is for the program; behind `psql`, that is everything.
+_FURTHER = {"ignore_unknown_options": True}
+_ALL_FURTHER = {**_FURTHER, "allow_interspersed_args": False}
 
 
-@main.command(context_settings=_FURTHER)
+@main.command(context_settings=_ALL_FURTHER)
 @database_options
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(settings: Settings, arguments: tuple[str, ...]) -> None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from mivaa_schema.server import EmbeddedServer
 
+NOT_RUNNING = 3
+"""Exit code of `server status`, as that of pg_ctl."""
+
 
 @main.group()
 def server() -> None:
@@ -71,7 +74,7 @@ def stop(embedded: EmbeddedServer) -> None:
 @server_options
 @json_option
 def status(embedded: EmbeddedServer, as_json: bool) -> None:
-    """Say whether the server runs, and where its data is."""
+    """Say whether the server runs, and where its data is; end with code 3 if it does not."""
     found = embedded.status()
     lines = [f"not running: PostgreSQL {found.major}, data in {found.data}"]
     if found.running:
@@ -79,6 +82,8 @@ def status(embedded: EmbeddedServer, as_json: bool) -> None:
         address = found.url or "it does not answer; `mivaa-schema server stop` ends it"
         lines = [f"running: PostgreSQL {found.major}, {process}", address]
     show(as_json, dataclasses.asdict(found), lines)
+    if not found.running:
+        raise click.exceptions.Exit(NOT_RUNNING)
 
 
 @server.command()

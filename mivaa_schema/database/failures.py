@@ -42,6 +42,9 @@ _REMEDIES = {
     "|query_wait_timeout|max clients reached": (
         "The server has no free connection: close some, or wait, and try again."
     ),
+    "No space left on device|could not write init file": (
+        "Free some space on the disk of the server, and try again."
+    ),
     "could not translate host name|Connection refused|timeout expired|timed out"
     "|No such file or directory|No route to host|Network is unreachable": (
         "Check host and port in DATABASE_URL (or `-x url=`), that the server is up, and that no"

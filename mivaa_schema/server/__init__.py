@@ -261,7 +261,9 @@ class EmbeddedServer:
                 break
         else:
             self.files.do("rm", "-rf", draft)
-            detail = printed or f"nothing (exit code {code})"
+            # It says much about what went well before.
+            said = re.findall(r"(?:error|FATAL|HINT|PANIC): .*", printed) or [printed]
+            detail = " ".join(said) or f"nothing (exit code {code})"
             raise ServerNotStarted(folder=self.folder, source="initdb", detail=detail)
         rules = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
         self.files.write(f"{draft}/pg_hba.conf", rules)

@@ -49,7 +49,9 @@ def test_status_in_words_and_as_json(running, folder):
 
 def test_stopped_server_has_a_status_but_no_url(running):
     assert running("server", "stop").exit_code == 0
-    assert running("server", "status").stdout.startswith("not running: PostgreSQL 18")
+    stopped = running("server", "status")
+    assert stopped.stdout.startswith("not running: PostgreSQL 18")
+    assert stopped.exit_code == 3
     assert json.loads(running("server", "status", "--json").stdout)["url"] is None
     done = running("server", "url")
     assert (done.exit_code, done.stdout) == (1, "")

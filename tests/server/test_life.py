@@ -8,13 +8,20 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
 import pytest
 
 from mivaa_schema.database import open_engine
-from mivaa_schema.server import ServerNotRunning, ServerSilent, host
+from mivaa_schema.server import (
+    EmbeddedServer,
+    ServerNotRunning,
+    ServerNotStarted,
+    ServerSilent,
+    host,
+)
 from mivaa_schema.settings import Settings
 
 START = """
@@ -243,6 +250,32 @@ def test_interrupted_first_start_leaves_nothing_in_the_way(server):
     server.start()
     assert ask(server, "select 1") == [(1,)]
     assert not (server.folder / "data.new").exists()
+
+
+@pytest.fixture
+def small_disk(place) -> Iterator[Path]:
+    """A folder on a disk of 20 MB, which is less than a new server needs."""
+    disk = place / "disk"
+    disk.mkdir()
+    command = ["/bin/mount", "-t", "tmpfs", "-o", "size=20m,mode=755", "none", str(disk)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a small disk")
+    yield disk
+    subprocess.run(["/bin/umount", str(disk)], check=True)
+
+
+def test_full_disk_is_named_and_leaves_nothing_in_the_way(small_disk):
+    server = EmbeddedServer(small_disk / ".mivaa")
+    with pytest.raises(ServerNotStarted) as caught:
+        server.start()
+    said = str(caught.value)
+    assert "Check free disk space" in said
+    assert "often a full disk" in said
+    assert len(said.splitlines()) == 1
+    subprocess.run(["/bin/mount", "-o", "remount,size=200m", str(small_disk)], check=True)
+    server.start()
+    assert ask(server, "select 1") == [(1,)]
+    server.stop()
 
 
 def test_stop_ends_the_server_and_keeps_the_data(server):
