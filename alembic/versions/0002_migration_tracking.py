@@ -3,7 +3,9 @@
 Why: every phase is recorded from the first one on, with the SQL that takes it back.
 
 How: the table, closed to all but its owner, and the two functions that write and execute its
-records. The executing one runs with the rights of its caller and is granted to nobody.
+records. The executing one runs with the rights of its caller and is granted to nobody. What it
+executes it compares with a digest in the private ledger, so that nothing is executed that somebody
+else has put into the table.
 
 The downgrade loses: the records of earlier rollbacks.
 
@@ -43,6 +45,7 @@ FUNCTIONS = (
     SQL.function("public.mark_migration_complete"),
     SQL.function("public.rollback_migration_phase"),
 )
+CLOSED = SQL.policy("migration_tracking.closed")
 TABLE = "public.migration_tracking"
 STATUS = one_of(
     "migration_tracking_status_check",
@@ -124,13 +127,15 @@ def upgrade() -> None:
         run(adopt(STATUS, CREATED_BY))
         run(validate(STATUS, CREATED_BY))
         run(adopt(ONE_A_PHASE))
-    run(create(*FUNCTIONS, again=True), SQL.run_list("comments.sql"))
+    with locked(TABLE) as batch:
+        batch.run(create(CLOSED), create(*FUNCTIONS, again=True), SQL.run_list("comments.sql"))
 
 
 def downgrade() -> None:
     with locked(TABLE) as batch:
         batch.run(
-            drop(*FUNCTIONS),
+            drop(CLOSED, *FUNCTIONS),
+            "delete from mivaa.ledger where kind = 'rollback'",
             # A table of the platform's keeps its own rows.
             f"delete from {TABLE} where migration_name = {literal(MIGRATION)}",
             release(STATUS, CREATED_BY, ONE_A_PHASE),

@@ -46,7 +46,7 @@ FUNCTIONS = (
     SQL.function("mivaa.json_setting"),
     SQL.function("mivaa.uuid_or_null"),
     SQL.function("mivaa.user_id"),
-    SQL.function("mivaa.active_membership"),
+    SQL.function("mivaa.workspace_for"),
     SQL.function("mivaa.get_workspace_id"),
     SQL.function("mivaa.get_user_role"),
     SQL.function("mivaa.has_permission"),

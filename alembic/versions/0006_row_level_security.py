@@ -2,8 +2,9 @@
 
 Why: who may see or change a row is decided in the database, whatever an application forgets.
 
-How: on each table one permissive policy admits whoever has a workspace, and restrictive ones hold
-every condition, so that no permissive policy of the platform can widen anything. Privileges are
+How: on each table one permissive policy admits users, and restrictive ones for everybody hold every
+condition, so that no permissive policy of the platform, for whichever role, can widen anything.
+Each of them asks one question: in which workspace this user may do this. Privileges are
 taken from everybody and granted one by one. All of it happens in one short transaction that scans
 nothing, so no table is ever without its policies, and nobody sees some tables closed and others
 open. The tables of workspaces and members of an adopted platform keep their own rules unless
@@ -48,7 +49,7 @@ depends_on = None
 
 PHASE = "rls_policies"
 SQL = FrozenSQL(__file__)
-DOCUMENT_COMMANDS = ("access", "isolation", "select", "insert", "update", "delete")
+DOCUMENT_COMMANDS = ("access", "select", "insert", "update", "delete")
 MEMBER_COMMANDS = ("access", "isolation", "delete")
 COMMANDS = {
     "public.workspaces": MEMBER_COMMANDS,

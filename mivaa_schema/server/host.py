@@ -95,8 +95,8 @@ class DataFolderUnreachable(MivaaError):
 
 class FolderNotWritable(MivaaError):
     """The folder {folder} of the embedded server cannot be written: {reason}.
-    Give yourself the right to write there, or set MIVAA_HOME to a folder that you can write, or
-    set DATABASE_URL to a server of your own.
+    Give yourself the right, or the disk the space, to write there, or set MIVAA_HOME to a folder
+    that you can write, or set DATABASE_URL to a server of your own.
     """
 
 
@@ -264,7 +264,9 @@ class Folder:
         """Run a command that must succeed (arguments as for `run`); return what it printed."""
         code, printed = self.run(*command, timeout=300, text=text, file=file)
         if code != 0:
-            raise FolderNotWritable(folder=self.path, reason=printed or f"exit code {code}")
+            # The first failure says it; tar repeats it for each file.
+            reason = printed.partition("\n")[0] or f"exit code {code}"
+            raise FolderNotWritable(folder=self.path, reason=reason)
         return printed
 
     def make_home(self) -> None:

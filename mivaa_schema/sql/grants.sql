@@ -12,7 +12,7 @@ grant usage on schema mivaa to authenticated, service_role;
 grant execute on function mivaa.json_setting(text) to authenticated, service_role;
 grant execute on function mivaa.uuid_or_null(text) to authenticated, service_role;
 grant execute on function mivaa.user_id() to authenticated, service_role;
-grant execute on function mivaa.active_membership() to authenticated, service_role;
+grant execute on function mivaa.workspace_for(text) to authenticated, service_role;
 grant execute on function mivaa.get_workspace_id() to authenticated, service_role;
 grant execute on function mivaa.get_user_role() to authenticated, service_role;
 grant execute on function mivaa.has_permission(text) to authenticated, service_role;

@@ -22,8 +22,8 @@ OWNERS = {
     "reindex": "reindex table public.documents",
     "disable row security": "alter table public.documents disable row level security",
     "add a policy": "create policy mine on public.documents using (true)",
-    "loosen a policy": "alter policy documents_isolation on public.documents using (true)",
-    "drop a policy": "drop policy documents_isolation on public.documents",
+    "loosen a policy": "alter policy documents_select on public.documents using (true)",
+    "drop a policy": "drop policy documents_select on public.documents",
     "add a trigger": "create trigger mine before insert on public.documents for each row"
     " execute function mivaa.touch_updated_at()",
     "disable triggers": "alter table public.documents disable trigger user",

@@ -161,7 +161,7 @@ def test_the_catalog_tells_how_many_rows_all_workspaces_have(attacked: Database)
 @both_majors
 def test_the_source_of_functions_can_be_read(attacked: Database) -> None:
     with attacking(attacked, Attacker("anon", "anon")) as connection:
-        source = "select prosrc from pg_proc where proname = 'active_membership'"
+        source = "select prosrc from pg_proc where proname = 'workspace_for'"
         assert "workspace_members" in run(connection, source).scalar_one()
 
 

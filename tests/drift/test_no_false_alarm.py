@@ -140,11 +140,11 @@ ADOPTED = {
     "drop index public.idx_documents_user_created": (
         "index public.idx_documents_user_created: missing"
     ),
-    "drop policy documents_isolation on public.documents": (
-        "policy documents_isolation on public.documents: missing"
+    "drop policy documents_select on public.documents": (
+        "policy documents_select on public.documents: missing"
     ),
-    "alter policy documents_isolation on public.documents using (true)": (
-        "policy documents_isolation on public.documents: condition (using) is true"
+    "alter policy documents_select on public.documents using (true)": (
+        "policy documents_select on public.documents: condition (using) is true"
     ),
     "alter table public.documents disable trigger user": (
         "trigger zz_mivaa_updated_at on public.documents: enabled is no"

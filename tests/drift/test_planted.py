@@ -36,7 +36,7 @@ def planted(sql: str, *lines: str, keeps_order: bool = True) -> Planted:
 
 DOCUMENTS = "public.documents"
 KEY = "constraint documents_user_id_fkey on public.documents"
-ISOLATION = "policy documents_isolation on public.documents"
+UPDATE = "policy documents_update on public.documents"
 TRIGGER = "trigger zz_mivaa_updated_at on public.documents"
 REQUIRE = "function mivaa.require_workspace()"
 COSINE = "index public.idx_documents_embedding_v2_cosine"
@@ -134,7 +134,7 @@ PLANTED = {
         "table public.documents: comment is nothing, expected Documents of",
     ),
     "a comment on a policy": planted(
-        f"comment on {ISOLATION} is 'It''s planted.'", f"{ISOLATION}: comment is It's planted."
+        f"comment on {UPDATE} is 'It''s planted.'", f"{UPDATE}: comment is It's planted."
     ),
     "a comment on a trigger": planted(
         f"comment on {TRIGGER} is 'Planted.'", f"{TRIGGER}: comment is Planted., expected Keeps"
@@ -297,21 +297,21 @@ PLANTED = {
         "alter table public.documents enable replica trigger zz_mivaa_updated_at",
         f"{TRIGGER}: enabled is replica, expected yes",
     ),
-    "a missing policy": planted(f"drop {ISOLATION}", f"{ISOLATION}: missing"),
+    "a missing policy": planted(f"drop {UPDATE}", f"{UPDATE}: missing"),
     "a condition of a policy": planted(
-        f"alter {ISOLATION} using (true)", f"{ISOLATION}: condition (using) is true, expected"
+        f"alter {UPDATE} using (true)", f"{UPDATE}: condition (using) is true, expected"
     ),
     "a check of a policy": planted(
-        f"alter {ISOLATION} with check (true)", f"{ISOLATION}: condition (with check) is true"
+        f"alter {UPDATE} with check (true)", f"{UPDATE}: condition (with check) is true"
     ),
-    "a role of a policy": planted(f"alter {ISOLATION} to anon", f"{ISOLATION}: roles is anon"),
+    "a role of a policy": planted(f"alter {UPDATE} to anon", f"{UPDATE}: roles is anon"),
     "a policy that is permissive": planted(
-        f"drop {ISOLATION}; create {ISOLATION} using (true) with check (true)",
-        f"{ISOLATION}: kind is permissive, expected restrictive",
+        f"drop {UPDATE}; create {UPDATE} for update using (true) with check (true)",
+        f"{UPDATE}: kind is permissive, expected restrictive",
     ),
     "a command of a policy": planted(
-        f"drop {ISOLATION}; create {ISOLATION} as restrictive for select using (true)",
-        f"{ISOLATION}: command is select, expected all",
+        f"drop {UPDATE}; create {UPDATE} as restrictive for select using (true)",
+        f"{UPDATE}: command is select, expected update",
     ),
     "a missing function": planted(
         "drop function public.get_embedding_migration_progress()",
@@ -323,8 +323,8 @@ PLANTED = {
         "trigger zz_mivaa_workspace_required on public.documents: missing",
     ),
     "a missing function that policies use": planted(
-        "drop function mivaa.has_permission(text) cascade",
-        "function mivaa.has_permission(permission_name text): missing",
+        "drop function mivaa.workspace_for(text) cascade",
+        "function mivaa.workspace_for(permission_name text): missing",
         "policy documents_insert on public.documents: missing",
     ),
     "a missing function with vectors": planted(

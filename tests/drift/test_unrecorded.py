@@ -13,7 +13,7 @@ from fixtures.drift import found
 from fixtures.existing_platform import run
 from mivaa_schema import catalog, history
 
-MISSING = "policy documents_isolation on public.documents: missing"
+MISSING = "policy documents_select on public.documents: missing"
 OFF = "table public.pdf_documents: row-level security is off, expected on"
 
 
@@ -24,7 +24,7 @@ def drafted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (versions / "9999_drafted.py").touch()
     folder = versions / "9999_drafted"
     folder.mkdir()
-    policy = {"kind": "policy", "table": "public.documents", "name": "documents_isolation"}
+    policy = {"kind": "policy", "table": "public.documents", "name": "documents_select"}
     manifest = json.dumps({"creates": [], "drops": [policy]})
     (folder / "manifest.json").write_text(manifest)
     monkeypatch.setattr(history, "versions_folder", lambda: versions)
@@ -36,7 +36,7 @@ def test_only_what_a_drafted_revision_names_is_left_alone(
 ) -> None:
     run(
         head_database,
-        "drop policy documents_isolation on public.documents;"
+        "drop policy documents_select on public.documents;"
         "alter table public.pdf_documents disable row level security",
     )
     # Before it is applied, what it will drop is still looked at.

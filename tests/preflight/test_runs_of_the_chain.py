@@ -36,6 +36,7 @@ def test_a_revision_that_was_cut_off_after_its_builds_is_not_in_its_own_way(
         # They come in its last transaction, with the version.
         run(
             platform_database,
+            "drop policy migration_tracking_closed on public.migration_tracking;"
             "drop function public.mark_migration_complete, public.rollback_migration_phase",
         )
     assert refusals(platform_database) == []

@@ -6,6 +6,10 @@ drop function if exists public.rollback_migration_phase(migration_name_param tex
 
 drop function if exists public.mark_migration_complete(migration_name_param text, phase_param text, rollback_sql_param text);
 
+drop policy if exists migration_tracking_closed on public.migration_tracking;
+
+delete from mivaa.ledger where kind = 'rollback';
+
 delete from public.migration_tracking where migration_name = 'mivaa_integration';
 
 do $mivaa$

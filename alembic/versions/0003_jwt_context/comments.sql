@@ -2,8 +2,8 @@ comment on function mivaa.json_setting(text) is
   'A setting of the request as JSON; null where absent or no JSON.';
 comment on function mivaa.uuid_or_null(text) is 'The UUID that a text holds, or null.';
 comment on function mivaa.user_id() is 'The user of this request, or null; never an error.';
-comment on function mivaa.active_membership() is
-  'Workspace and role under which this request acts, or nulls.';
+comment on function mivaa.workspace_for(text) is
+  'The workspace of this request if its user may do this there, else null: what policies ask.';
 comment on function mivaa.get_workspace_id() is
   'The workspace of this request, or null; never an error.';
 comment on function mivaa.get_user_role() is

@@ -34,7 +34,7 @@ drop function if exists mivaa.get_user_role();
 
 drop function if exists mivaa.get_workspace_id();
 
-drop function if exists mivaa.active_membership(out workspace_id uuid, out member_role text);
+drop function if exists mivaa.workspace_for(permission_name text);
 
 drop function if exists mivaa.user_id();
 

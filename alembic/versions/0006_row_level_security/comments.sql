@@ -1,47 +1,43 @@
 comment on policy documents_access on public.documents is
-  'Admits whoever has a workspace; the restrictive policies decide the rest.';
-comment on policy documents_isolation on public.documents is
-  'Rows of the workspace of this request only.';
-comment on policy documents_select on public.documents is 'Roles that may read.';
+  'Admits rows of a workspace; the restrictive policies decide whose.';
+comment on policy documents_select on public.documents is
+  'Everybody: rows of the workspace in which the user may read.';
 comment on policy documents_insert on public.documents is
-  'Roles that may write; a row is inserted in the own name.';
+  'Everybody: rows of the workspace in which the user may write, in the own name.';
 comment on policy documents_update on public.documents is
-  'Own rows for roles that write, any row for roles that manage documents.';
+  'Everybody: rows of the workspace whose documents the user manages.';
 comment on policy documents_delete on public.documents is
-  'Own rows for roles that delete, any row for roles that manage documents.';
+  'Everybody: rows of the workspace whose documents the user manages.';
 comment on policy document_chunks_access on public.document_chunks is
-  'Admits whoever has a workspace; the restrictive policies decide the rest.';
-comment on policy document_chunks_isolation on public.document_chunks is
-  'Rows of the workspace of this request only.';
-comment on policy document_chunks_select on public.document_chunks is 'Roles that may read.';
-comment on policy document_chunks_insert on public.document_chunks is 'Roles that may write.';
+  'Admits rows of a workspace; the restrictive policies decide whose.';
+comment on policy document_chunks_select on public.document_chunks is
+  'Everybody: rows of the workspace in which the user may read.';
+comment on policy document_chunks_insert on public.document_chunks is
+  'Everybody: rows of the workspace in which the user may write.';
 comment on policy document_chunks_update on public.document_chunks is
-  'Roles that manage documents.';
+  'Everybody: rows of the workspace whose documents the user manages.';
 comment on policy document_chunks_delete on public.document_chunks is
-  'Roles that manage documents.';
+  'Everybody: rows of the workspace whose documents the user manages.';
 comment on policy pdf_documents_access on public.pdf_documents is
-  'Admits whoever has a workspace; the restrictive policies decide the rest.';
-comment on policy pdf_documents_isolation on public.pdf_documents is
-  'Rows of the workspace of this request only.';
-comment on policy pdf_documents_select on public.pdf_documents is 'Roles that may read.';
+  'Admits rows of a workspace; the restrictive policies decide whose.';
+comment on policy pdf_documents_select on public.pdf_documents is
+  'Everybody: rows of the workspace in which the user may read.';
 comment on policy pdf_documents_insert on public.pdf_documents is
-  'Roles that may write; a row is inserted in the own name.';
+  'Everybody: rows of the workspace in which the user may write, in the own name.';
 comment on policy pdf_documents_update on public.pdf_documents is
-  'Own rows for roles that write, any row for roles that manage documents.';
+  'Everybody: rows of the workspace whose documents the user manages.';
 comment on policy pdf_documents_delete on public.pdf_documents is
-  'Own rows for roles that delete, any row for roles that manage documents.';
+  'Everybody: rows of the workspace whose documents the user manages.';
 comment on policy processed_documents_access on public.processed_documents is
-  'Admits whoever has a workspace; the restrictive policies decide the rest.';
-comment on policy processed_documents_isolation on public.processed_documents is
-  'Rows of the workspace of this request only.';
+  'Admits rows of a workspace; the restrictive policies decide whose.';
 comment on policy processed_documents_select on public.processed_documents is
-  'Roles that may read.';
+  'Everybody: rows of the workspace in which the user may read.';
 comment on policy processed_documents_insert on public.processed_documents is
-  'Roles that may write; a row is inserted in the own name.';
+  'Everybody: rows of the workspace in which the user may write, in the own name.';
 comment on policy processed_documents_update on public.processed_documents is
-  'Own rows for roles that write, any row for roles that manage documents.';
+  'Everybody: rows of the workspace whose documents the user manages.';
 comment on policy processed_documents_delete on public.processed_documents is
-  'Own rows for roles that delete, any row for roles that manage documents.';
+  'Everybody: rows of the workspace whose documents the user manages.';
 comment on policy workspaces_access on public.workspaces is
   'Admits whoever is a user; the restrictive policy decides the rest.';
 comment on policy workspaces_isolation on public.workspaces is

@@ -6,7 +6,6 @@ do $mivaa$
 begin
   if exists (select from mivaa.ledger where kind = 'rules' and object_name = 'public.processed_documents') then
     drop policy processed_documents_access on public.processed_documents;
-    drop policy processed_documents_isolation on public.processed_documents;
     drop policy processed_documents_select on public.processed_documents;
     drop policy processed_documents_insert on public.processed_documents;
     drop policy processed_documents_update on public.processed_documents;
@@ -69,7 +68,6 @@ do $mivaa$
 begin
   if exists (select from mivaa.ledger where kind = 'rules' and object_name = 'public.pdf_documents') then
     drop policy pdf_documents_access on public.pdf_documents;
-    drop policy pdf_documents_isolation on public.pdf_documents;
     drop policy pdf_documents_select on public.pdf_documents;
     drop policy pdf_documents_insert on public.pdf_documents;
     drop policy pdf_documents_update on public.pdf_documents;
@@ -132,7 +130,6 @@ do $mivaa$
 begin
   if exists (select from mivaa.ledger where kind = 'rules' and object_name = 'public.document_chunks') then
     drop policy document_chunks_access on public.document_chunks;
-    drop policy document_chunks_isolation on public.document_chunks;
     drop policy document_chunks_select on public.document_chunks;
     drop policy document_chunks_insert on public.document_chunks;
     drop policy document_chunks_update on public.document_chunks;
@@ -195,7 +192,6 @@ do $mivaa$
 begin
   if exists (select from mivaa.ledger where kind = 'rules' and object_name = 'public.documents') then
     drop policy documents_access on public.documents;
-    drop policy documents_isolation on public.documents;
     drop policy documents_select on public.documents;
     drop policy documents_insert on public.documents;
     drop policy documents_update on public.documents;
@@ -402,7 +398,7 @@ revoke execute on function mivaa.get_user_role() from authenticated, service_rol
 
 revoke execute on function mivaa.get_workspace_id() from authenticated, service_role;
 
-revoke execute on function mivaa.active_membership() from authenticated, service_role;
+revoke execute on function mivaa.workspace_for(text) from authenticated, service_role;
 
 revoke execute on function mivaa.user_id() from authenticated, service_role;
 

@@ -7,7 +7,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $function$
 -- All workspaces in which the user is active, for the list from which an application lets the
--- user choose. A definer for the same reason as mivaa.active_membership.
+-- user choose. A definer for the same reason as mivaa.workspace_for.
 begin
   return array(
     select m.workspace_id

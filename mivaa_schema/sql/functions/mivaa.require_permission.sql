@@ -10,9 +10,9 @@ as $function$
 -- that run with the rights of their owner: in those, row_security_active() answers for the owner
 -- and not for the caller.
 declare
-  v_workspace constant uuid := mivaa.get_workspace_id();
+  v_workspace constant uuid := mivaa.workspace_for(permission_name);
 begin
-  if v_workspace is null or not mivaa.has_permission(permission_name) then
+  if v_workspace is null then
     raise exception 'this needs the permission % in a workspace', permission_name
       using errcode = 'insufficient_privilege',
             hint = 'Ask an owner of the workspace for a role that has it.';

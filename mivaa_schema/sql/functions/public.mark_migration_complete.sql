@@ -31,5 +31,15 @@ begin
     completed_at = excluded.completed_at,
     error_message = null,
     rollback_sql = coalesce(excluded.rollback_sql, t.rollback_sql);
+  -- What stands in the table may have come there otherwise, so only this is ever executed.
+  if rollback_sql_param is not null then
+    insert into mivaa.ledger as l (kind, object_name, former)
+    values (
+      'rollback',
+      migration_name_param || '/' || phase_param,
+      encode(sha256(convert_to(rollback_sql_param, 'UTF8')), 'hex')
+    )
+    on conflict (kind, object_name) do update set former = excluded.former;
+  end if;
 end
 $function$;

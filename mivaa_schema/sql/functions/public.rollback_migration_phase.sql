@@ -9,7 +9,8 @@ set lock_timeout = '100ms'
 as $function$
 -- Rolls a completed phase back: executes the downgrades that the chain recorded for it. Leaves
 -- the schema, and the revision that Alembic reads, as "alembic downgrade" would. For the owner of
--- the tables alone. Refuses while an upgrade runs and while a later phase is still in place.
+-- the tables alone. Refuses while an upgrade runs, while a later phase is still in place, and what
+-- somebody else has put into the table.
 declare
   v_phase public.migration_tracking;
   v_later text;
@@ -48,6 +49,18 @@ begin
     raise exception 'phase % has no rollback SQL', quote_literal(phase_param)
       using errcode = 'object_not_in_prerequisite_state',
             hint = 'Revert it with "alembic downgrade".';
+  end if;
+  if not exists (
+    select from mivaa.ledger l
+    where l.kind = 'rollback'
+      and l.object_name = v_phase.migration_name || '/' || v_phase.phase
+      and l.former = encode(sha256(convert_to(v_phase.rollback_sql, 'UTF8')), 'hex')
+  ) then
+    raise exception 'the rollback SQL of phase % is not what mark_migration_complete recorded',
+      quote_literal(phase_param)
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'Nothing was executed: somebody else may have written it. Revert the phase '
+              'with "alembic downgrade".';
   end if;
   select string_agg(t.phase, ', ' order by t.started_at desc) into v_later
   from public.migration_tracking t

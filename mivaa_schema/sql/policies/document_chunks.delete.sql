@@ -1,2 +1,2 @@
-create policy document_chunks_delete on public.document_chunks as restrictive for delete to authenticated
-using ((select mivaa.has_permission('manage_documents')));
+create policy document_chunks_delete on public.document_chunks as restrictive for delete to public
+using (workspace_id = (select mivaa.workspace_for('manage_documents')));

@@ -1,2 +1,2 @@
-create policy workspace_members_delete on public.workspace_members as restrictive for delete to authenticated
+create policy workspace_members_delete on public.workspace_members as restrictive for delete to public
 using (false);

@@ -1,3 +1,3 @@
-create policy workspaces_isolation on public.workspaces as restrictive for all to authenticated
+create policy workspaces_isolation on public.workspaces as restrictive for all to public
 using (id = any ((select mivaa.active_workspace_ids())::uuid[]))
 with check (false);

@@ -14,7 +14,8 @@ OWNER_ONLY = "('mark_migration_complete', 'rollback_migration_phase')"
 DEFINERS = """
 values
   -- They read memberships, which users and Supabase Auth must not.
-  ('mivaa.active_membership()'), ('mivaa.active_workspace_ids()'), ('mivaa.is_colleague(uuid)'),
+  ('mivaa.workspace_for(text)'), ('mivaa.get_user_role()'), ('mivaa.active_workspace_ids()'),
+  ('mivaa.is_colleague(uuid)'),
   ('mivaa.custom_access_token_hook(jsonb)'),
   -- They find faults that row-level security hides.
   ('mivaa.integrity(uuid)'), ('mivaa.integrity_of_request()'),

@@ -73,11 +73,26 @@ ASKERS = (
     Asker("anon", "anon with the owner's claims", "anon", Person("owner", WORLD.a).claims),
     Asker("service", "service_role", "service_role", {"role": "service_role"}),
     Asker("tables", "owner of the tables", "postgres"),
+    *(
+        Asker(column, role, role, Person("owner", WORLD.a).claims)
+        for column, role in (("platform", "analyst"), ("noinherit", "analyst_noinherit"))
+    ),
 )
+
+OF_THE_PLATFORM = """
+do $$ begin
+  create role analyst; create role analyst_noinherit noinherit in role authenticated;
+exception when duplicate_object then end $$;
+grant usage on schema mivaa, public to analyst, analyst_noinherit;
+grant all on all tables in schema public to analyst, analyst_noinherit;
+"""
+"""Roles as a platform may have them beside those of the API, on the whole server."""
 
 
 def plant(connection: Connection) -> None:
     """What :class:`World` lacks: rows of outsiders in A, of nobody, without a workspace; a role."""
+    connection.exec_driver_sql(OF_THE_PLATFORM)
+    widen(connection, "of_the_platform", "analyst, analyst_noinherit")
     # Only adopted tables can hold what follows: ours are made so here.
     connection.exec_driver_sql(
         "alter table public.workspace_members drop constraint workspace_members_role_check"
@@ -115,15 +130,15 @@ def plant(connection: Connection) -> None:
 EXTRA = ("pdf_documents", "processed_documents", "document_chunks")
 
 
-def widen(connection: Connection) -> None:
-    """Policies as somebody else might have them, which admit everybody to everything."""
+def widen(connection: Connection, policy: str = "everybody", roles: str = "public") -> None:
+    """Policies as somebody else might have them, which admit roles to everything."""
     tables = sa.text(
         "select format('%I.%I', schemaname, tablename) from pg_tables"
         " where schemaname in ('public', 'mivaa')"
     )
     for table in connection.execute(tables).scalars().all():
         connection.exec_driver_sql(
-            f"create policy everybody on {table} as permissive for all to public"
+            f"create policy {policy} on {table} as permissive for all to {roles}"
             " using (true) with check (true)"
         )
 
@@ -155,9 +170,20 @@ def asking(made: Database, asker: Asker) -> Iterator[Connection]:
         with made.engine().connect() as connection, connection.begin() as transaction:
             yield connection
             transaction.rollback()
+    elif asker.column in ("platform", "noinherit"):
+        with made.engine(SUPERUSER).connect() as connection, connection.begin() as transaction:
+            become(connection, asker)
+            yield connection
+            transaction.rollback()
     else:
         with acting(made, asker.role, asker.claims) as connection:
             yield connection
+
+
+def become(connection: Connection, asker: Asker) -> None:
+    claims = sa.text("select set_config('request.jwt.claims', :claims, true)")
+    connection.execute(claims, {"claims": json.dumps(asker.claims)})
+    connection.exec_driver_sql(f"set local role {asker.role}")
 
 
 @contextmanager
@@ -165,9 +191,7 @@ def asking_without(made: Database, policy: str, table: str, asker: Asker) -> Ite
     """The same where one policy is missing."""
     with made.engine(SUPERUSER).connect() as connection, connection.begin() as transaction:
         connection.exec_driver_sql(f"drop policy {policy} on {table}")
-        claims = sa.text("select set_config('request.jwt.claims', :claims, true)")
-        connection.execute(claims, {"claims": json.dumps(asker.claims)})
-        connection.exec_driver_sql(f"set local role {asker.role}")
+        become(connection, asker)
         yield connection
         transaction.rollback()
 
@@ -335,7 +359,7 @@ def test_the_matrix_misses_each_policy_that_is_missing(
     table = "public." + policy.rpartition("_")[0]
     matrix = next(matrix for matrix, its_table in TABLES if its_table == table)
     for asker in ASKERS:
-        if asker.name not in ("owner", "viewer", "emperor"):
+        if asker.name not in ("owner", "viewer", "emperor", "analyst"):
             continue
         with asking_without(planted(major, ALONE), policy, table, asker) as connection:
             if any(

@@ -3,12 +3,18 @@ returns text
 language plpgsql
 stable
 parallel safe
-security invoker
+security definer
 set search_path = pg_catalog, pg_temp
 as $function$
 -- The user's role in the workspace of this request, or null. Read from the membership: a role
--- that a token claims counts for nothing.
+-- that a token claims counts for nothing. A definer for the same reason as mivaa.workspace_for.
 begin
-  return (mivaa.active_membership()).member_role;
+  return (
+    select m.role
+    from public.workspace_members m
+    where m.user_id = mivaa.user_id()
+      and m.workspace_id = mivaa.workspace_for()
+      and m.status = 'active'
+  );
 end
 $function$;

@@ -20,23 +20,27 @@ begin
     end if;
     return workspace_id_param;
   end if;
-  v_workspace := mivaa.get_workspace_id();
+  v_workspace := mivaa.workspace_for(permission_name);
+  if workspace_id_param is null or workspace_id_param = v_workspace then
+    if v_workspace is not null then
+      return v_workspace;
+    end if;
+  end if;
+  -- Refused; what follows finds out why.
+  v_workspace := mivaa.workspace_for();
   if v_workspace is null then
     raise exception 'this request has no workspace'
       using errcode = 'insufficient_privilege',
             hint = 'Send the header x-workspace-id, or a token with the claim workspace_id, '
               'that names a workspace in which you are an active member.';
   end if;
-  if workspace_id_param is distinct from v_workspace and workspace_id_param is not null then
+  if workspace_id_param <> v_workspace then
     raise exception 'workspace % is not the workspace of this request', workspace_id_param
       using errcode = 'insufficient_privilege',
             hint = 'Send its id in the header x-workspace-id; you must be an active member.';
   end if;
-  if not mivaa.has_permission(permission_name) then
-    raise exception 'this needs the permission %', permission_name
-      using errcode = 'insufficient_privilege',
-            hint = 'Ask an owner of the workspace for a role that has it.';
-  end if;
-  return v_workspace;
+  raise exception 'this needs the permission %', permission_name
+    using errcode = 'insufficient_privilege',
+          hint = 'Ask an owner of the workspace for a role that has it.';
 end
 $function$;

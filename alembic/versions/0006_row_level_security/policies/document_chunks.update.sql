@@ -1,3 +1,3 @@
-create policy document_chunks_update on public.document_chunks as restrictive for update to authenticated
-using ((select mivaa.has_permission('manage_documents')))
-with check ((select mivaa.has_permission('manage_documents')));
+create policy document_chunks_update on public.document_chunks as restrictive for update to public
+using (workspace_id = (select mivaa.workspace_for('manage_documents')))
+with check (workspace_id = (select mivaa.workspace_for('manage_documents')));

@@ -1,5 +1,3 @@
 create policy processed_documents_access on public.processed_documents as permissive for all to authenticated
--- The comparison with 1 becomes a One-Time Filter, which is tested before the first row and not for
--- each row: tests/sql/policies/test_plans.py.
-using (((select mivaa.get_workspace_id()) is not null)::integer = 1)
-with check ((select mivaa.get_workspace_id()) is not null);
+using (workspace_id is not null)
+with check (workspace_id is not null);

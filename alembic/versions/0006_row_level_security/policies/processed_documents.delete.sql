@@ -1,5 +1,2 @@
-create policy processed_documents_delete on public.processed_documents as restrictive for delete to authenticated
-using (
-  (select mivaa.has_permission('manage_documents'))
-  or ((select mivaa.has_permission('delete')) and user_id = (select mivaa.user_id()))
-);
+create policy processed_documents_delete on public.processed_documents as restrictive for delete to public
+using (workspace_id = (select mivaa.workspace_for('manage_documents')));

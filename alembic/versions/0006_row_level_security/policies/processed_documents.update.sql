@@ -1,9 +1,3 @@
-create policy processed_documents_update on public.processed_documents as restrictive for update to authenticated
-using (
-  (select mivaa.has_permission('manage_documents'))
-  or ((select mivaa.has_permission('write')) and user_id = (select mivaa.user_id()))
-)
-with check (
-  (select mivaa.has_permission('manage_documents'))
-  or ((select mivaa.has_permission('write')) and user_id = (select mivaa.user_id()))
-);
+create policy processed_documents_update on public.processed_documents as restrictive for update to public
+using (workspace_id = (select mivaa.workspace_for('manage_documents')))
+with check (workspace_id = (select mivaa.workspace_for('manage_documents')));

@@ -1,2 +1,2 @@
-create policy workspaces_delete on public.workspaces as restrictive for delete to authenticated
+create policy workspaces_delete on public.workspaces as restrictive for delete to public
 using (false);

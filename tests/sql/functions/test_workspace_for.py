@@ -1,4 +1,4 @@
-"""mivaa.active_membership: under which membership a request acts, and which choice decides."""
+"""mivaa.workspace_for: in which workspace a request acts, and which choice decides."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ W = World()
 A, B = str(W.a), str(W.b)
 BOTH = Person("both")
 NO_MEMBER = str(named("a workspace that nobody has"))
-MEMBERSHIP = "mivaa.active_membership()::text"
+MEMBERSHIP = "row(mivaa.get_workspace_id(), mivaa.get_user_role())::text"
 
 NONE = "(,)"
 EDITOR_OF_A = f"({A},editor)"
@@ -183,7 +183,7 @@ def test_a_request_leaves_nothing_behind_for_the_next_one_on_its_connection(
     "helper",
     [
         "mivaa.user_id()::text",
-        "mivaa.active_membership()::text",
+        "mivaa.workspace_for('write')::text",
         "mivaa.get_workspace_id()::text",
         "mivaa.get_user_role()",
         "mivaa.has_permission('write')::text",
