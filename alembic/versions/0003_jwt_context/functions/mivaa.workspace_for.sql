@@ -12,13 +12,13 @@ as $function$
 -- The first choice that is present decides: the header x-workspace-id, then the claims workspace_id
 -- of the token, of app_metadata and of user_metadata; it counts only if the user is an active
 -- member. With no choice present, it is the user's only active membership.
--- A definer, because members must not need to read the table that decides what they may read. All
--- of it stands in one body, since every statement of every user asks it.
+-- A definer, because members must not need to read the table that decides what they may read.
+-- Every statement of every user asks it, so what mivaa.json_setting() and mivaa.uuid_or_null() do
+-- for the usual claims stands here again.
 declare
-  v_claims constant jsonb := mivaa.json_setting('request.jwt.claims');
-  v_user constant uuid := mivaa.uuid_or_null(coalesce(
-    nullif(current_setting('request.jwt.claim.sub', true), ''), v_claims ->> 'sub'
-  ));
+  v_text text := nullif(current_setting('request.jwt.claims', true), '');
+  v_claims jsonb;
+  v_user uuid;
   v_header text;
   v_choice uuid;
   v_workspace uuid;
@@ -31,6 +31,25 @@ begin
       using errcode = 'invalid_parameter_value',
             hint = 'Expected one of: read, write, delete, manage_documents.';
   end if;
+  if current_setting('server_version_num')::integer < 160000 then
+    v_claims := mivaa.json_setting('request.jwt.claims');
+    v_user := mivaa.user_id();
+    v_choice := mivaa.uuid_or_null(v_claims ->> 'workspace_id');
+  else
+    if pg_input_is_valid(v_text, 'jsonb') then
+      v_claims := v_text::jsonb;
+    end if;
+    v_text := coalesce(
+      nullif(current_setting('request.jwt.claim.sub', true), ''), v_claims ->> 'sub'
+    );
+    if length(v_text) = 36 and pg_input_is_valid(v_text, 'uuid') then
+      v_user := v_text::uuid;
+    end if;
+    v_text := v_claims ->> 'workspace_id';
+    if length(v_text) = 36 and pg_input_is_valid(v_text, 'uuid') then
+      v_choice := v_text::uuid;
+    end if;
+  end if;
   if v_user is null then
     return null;
   end if;
@@ -42,9 +61,8 @@ begin
     if v_choice is null then
       return null;
     end if;
-  else
+  elsif v_choice is null then
     v_choice := coalesce(
-      mivaa.uuid_or_null(v_claims ->> 'workspace_id'),
       mivaa.uuid_or_null(v_claims -> 'app_metadata' ->> 'workspace_id'),
       mivaa.uuid_or_null(v_claims -> 'user_metadata' ->> 'workspace_id')
     );
