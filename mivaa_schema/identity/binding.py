@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import sys
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
-import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 
+from mivaa_schema.identity import session
 from mivaa_schema.identity.claims import NOBODY, USERS, Identity
 from mivaa_schema.identity.errors import (
     AutocommitRefused,
@@ -22,14 +23,17 @@ from mivaa_schema.identity.errors import (
     EngineNotGuarded,
     IdentityChanged,
     RoleNotGranted,
+    TransactionCommandRefused,
     TransactionLost,
     TwoPhaseRefused,
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine.interfaces import ExecutionContext
+    from sqlalchemy.engine import Dialect
+    from sqlalchemy.engine.interfaces import DBAPIConnection, ExecutionContext
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
     from sqlalchemy.orm import SessionTransaction
+    from sqlalchemy.pool import ConnectionPoolEntry, PoolResetState
 
 AnyEngine = TypeVar("AnyEngine", "Engine", "AsyncEngine")
 Target = TypeVar("Target", "Session", "AsyncSession", "Connection", "AsyncConnection")
@@ -40,23 +44,6 @@ DRIVERS = ("psycopg2", "psycopg", "asyncpg")
 # keep them when they go back to the pool.
 _GUARD = "mivaa_guard"
 _IDENTITY = "mivaa_identity"
-
-# One round trip. Everything is set each time, whatever the last transaction left behind, and the
-# older settings of single claims too, because the database reads them first. Temporary tables stay
-# with a pooled connection, so pg_temp comes last: one of them must not hide a table of ours.
-_SET = sa.text(r"""
-select set_config('request.jwt.claims', :claims, true),
-  set_config('request.headers', :headers, true),
-  set_config('request.jwt.claim', '', true),
-  set_config('request.jwt.claim.sub', '', true),
-  set_config('request.jwt.claim.role', '', true),
-  set_config('request.jwt.claim.email', '', true),
-  set_config('search_path', concat_ws(', ',
-    nullif(btrim(regexp_replace(current_setting('search_path'),
-      '(^|,)\s*"?pg_temp(_\d+)?"?\s*(?=,|$)', '', 'g'), ', '), ''),
-    'pg_temp'), true),
-  set_config('role', :role, true)
-""").bindparams(*(sa.bindparam(name, type_=sa.String) for name in ("claims", "headers", "role")))
 
 
 class IdentityMissing(UserWarning):
@@ -172,6 +159,17 @@ def _require_identity(identity: object) -> None:
         raise BadIdentity(reason=f"it is a {type(identity).__name__}, expected was an Identity")
 
 
+def _clean(
+    dialect: Dialect,
+    dbapi_connection: DBAPIConnection,
+    record: ConnectionPoolEntry,
+    state: PoolResetState,
+) -> None:
+    """Clean the session of a connection that goes back to the pool, if it was guarded."""
+    if not state.terminate_only and state.asyncio_safe:
+        session.clean(dbapi_connection, record.info, dialect)
+
+
 # Instead of the identity of a transaction: it is being set, or no transaction was begun.
 _SETTING, _NOT_BEGUN = object(), object()
 
@@ -187,6 +185,7 @@ class _Guard:
         event.listen(engine, "begin_twophase", self._begin_twophase)
         event.listen(engine, "before_cursor_execute", self._before_statement)
         event.listen(engine, "set_connection_execution_options", self._before_options)
+        event.listen(engine, "reset", partial(_clean, engine.dialect))
         engine.update_execution_options(**{_GUARD: self})
 
     def _begin(self, connection: Connection) -> None:
@@ -209,10 +208,8 @@ class _Guard:
             raise AutocommitRefused
         identity = bound or self._nobody
         self._begun[connection] = _SETTING
-        claims, headers = identity.claims_json, identity.headers_json
         try:
-            values = {"claims": claims, "headers": headers, "role": identity.role}
-            connection.execute(_SET, values)
+            session.become(connection, identity)
         except exc.DBAPIError as error:
             raise _explained(error, connection, identity.role) from error
         self._begun[connection] = bound
@@ -226,7 +223,7 @@ class _Guard:
         self,
         connection: Connection,
         _cursor: Any,
-        _statement: str,
+        statement: str,
         _parameters: Any,
         context: ExecutionContext | None,
         _executemany: bool,
@@ -236,6 +233,8 @@ class _Guard:
             return
         if begun is _NOT_BEGUN or _is_idle(connection):
             raise TransactionLost
+        if session.goes_on_without_identity(statement):
+            raise TransactionCommandRefused
         options = context.execution_options if context else connection.get_execution_options()
         if options.get(_IDENTITY) != begun:
             raise IdentityChanged(

@@ -54,6 +54,13 @@ class TransactionLost(MivaaError):
     """
 
 
+class TransactionCommandRefused(MivaaError):
+    """A statement would end the transaction that has the identity and go on without it: AND CHAIN,
+    or a command such as COMMIT between others in one text. Nothing was sent. End transactions only
+    by commit() and rollback() of SQLAlchemy.
+    """
+
+
 class BadTokenSettings(MivaaError):
     """Tokens cannot be verified: {reason}."""
 

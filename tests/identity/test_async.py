@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from fixtures.databases import Database
-from fixtures.identities import ADA, ASYNC, BEN, address, async_engine
+from fixtures.identities import ADA, ASYNC, BEN, LEAVE, address, async_engine
 from fixtures.people import Person, World
 from mivaa_schema.identity import Identity, IdentityMissing, identify
 from mivaa_schema.identity.errors import (
@@ -414,5 +414,51 @@ def test_a_request_names_its_workspace(play: Any) -> None:
             identity = Identity.from_claims(claims, workspace_id=workspace)
             async with identify(AsyncSession(engine), identity) as session:
                 assert await seen(session) == {workspace}
+
+    play(scene)
+
+
+@pytest.mark.parametrize("what", LEAVE)
+def test_a_request_leaves_nothing_behind_on_its_connection(play: Any, what: str) -> None:
+    leave, look, expected = LEAVE[what]
+
+    async def scene(engine: AsyncEngine) -> None:
+        async with identify(AsyncSession(engine), Identity.service()) as session:
+            await session.execute(text(leave))
+            await session.commit()
+        async with engine.connect() as connection:
+            found = await (identify(connection, Identity.service())).scalar(text(look))
+            # Within a guarded transaction, the role is that of the transaction.
+            assert found == (expected if what != "role" else "service_role")
+
+    play(scene)
+
+
+def test_a_statement_that_the_driver_prepared_cannot_be_replaced(play: Any) -> None:
+    mine = text("select distinct workspace_id from public.documents")
+    prepared = text("select name from pg_prepared_statements")
+
+    async def scene(engine: AsyncEngine) -> None:
+        for _ in range(8):
+            async with identify(AsyncSession(engine), BEN) as session:
+                assert set(await session.scalars(mine)) == {W.b}
+        async with identify(AsyncSession(engine), BEN) as session:
+            for _ in range(8):
+                await session.execute(mine)
+            names = list(await session.scalars(prepared))
+            assert names, "the driver prepares nothing, so nothing is tested"
+            for name in names:
+                await session.execute(text(f'deallocate "{name}"'))
+                await session.execute(
+                    text(
+                        f"prepare \"{name}\" as select set_config('role', 'service_role', true),"
+                        " id as workspace_id from public.workspaces"
+                    )
+                )
+            await session.commit()
+        for _ in range(8):
+            async with identify(AsyncSession(engine), ADA) as session:
+                assert await session.scalar(text("select current_user")) == "authenticated"
+                assert set(await session.scalars(mine)) == {W.a}
 
     play(scene)

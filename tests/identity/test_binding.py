@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from fixtures.clusters import SUPERUSER
 from fixtures.databases import Database
-from fixtures.identities import ADA, BEN, SYNC, Engines
+from fixtures.identities import ADA, BEN, LEAVE, SYNC, Engines
 from fixtures.people import Person, World, named
 from mivaa_schema.identity import Identity, IdentityMissing, guard, identify
 from mivaa_schema.identity.errors import (
@@ -27,6 +27,7 @@ from mivaa_schema.identity.errors import (
     EngineNotGuarded,
     IdentityChanged,
     RoleNotGranted,
+    TransactionCommandRefused,
     TransactionLost,
     TwoPhaseRefused,
 )
@@ -397,11 +398,11 @@ def test_what_a_user_sets_for_the_session_is_not_what_the_next_one_acts_by(
     with of(engine, ADA) as asking:
         asking.execute(leave, {"name": setting, "value": LEFT_BEHIND[setting]})
         asking.commit()
-    # It is there still, for whoever does not say who is asking.
+        assert seen(asking) == {W.a}
     raw = engine.raw_connection()
     with raw.cursor() as cursor:
-        cursor.execute(f"select current_setting('{setting}')")
-        assert cursor.fetchone() == (LEFT_BEHIND[setting],)
+        cursor.execute(f"select current_setting('{setting}', true)")
+        assert cursor.fetchone() in ((None,), ("",), ("none",))
     raw.close()
     assert next_one() == before
     with Session(engine) as session, pytest.warns(IdentityMissing):
@@ -639,6 +640,9 @@ def test_guarding_an_engine_twice_adds_one_guard(engine: Engine) -> None:
     assert guard(guard(engine)) is engine
     with session_of(engine, ADA) as session:
         session.execute(text("select 1"))
+        session.commit()
+        counted.clear()
+        session.execute(text("select 1"))
     assert len(counted) == 2, "one round trip says who is asking"
 
 
@@ -737,37 +741,140 @@ def test_nothing_stays_on_a_connection_that_goes_back_to_the_pool(engine: Engine
 @pytest.mark.parametrize(
     "path", ["public", "pg_temp, public", '"PG_TEMP", pg_temp,public', "{own}, public", "", '""']
 )
-def test_a_temporary_table_that_somebody_has_left_is_not_taken_for_ours(
+def test_a_temporary_table_that_somebody_has_made_is_not_taken_for_ours(
     engine: Engine, path: str
 ) -> None:
-    with session_of(engine, BEN) as session:
-        session.execute(text("create temporary table documents (like public.documents)"))
-        session.execute(text("grant all on documents to public"))
+    with connection_of(engine, BEN) as connection:
+        connection.execute(text("create temporary table documents (like public.documents)"))
+        connection.execute(text("grant all on documents to public"))
         own = text("select nspname from pg_namespace where oid = pg_my_temp_schema()")
-        wanted = path.format(own=session.scalar(own))
-        session.execute(text("select set_config('search_path', :path, false)"), {"path": wanted})
-        session.commit()
+        wanted = path.format(own=connection.scalar(own))
+        connection.execute(text("select set_config('search_path', :path, false)"), {"path": wanted})
+        connection.commit()
+        # The next one on the same connection.
+        identify(connection, ADA)
         found = "select current_schemas(true), (select count(*) from pg_temp.documents)"
-        schemas, count = session.execute(text(found)).one()
+        schemas, count = connection.execute(text(found)).one()
         assert (schemas[-1].startswith("pg_temp"), count) == (True, 0)
         assert sum(name.startswith("pg_temp") for name in schemas) == 1
+        assert set(connection.scalars(select(Document.workspace_id))) == {W.a}
     with session_of(engine, ADA) as session:
-        if "public" in path:
-            assert set(session.scalars(select(Document.workspace_id))) == {W.a}
-        session.execute(text("create temporary table of_my_own (id int)"))
-        assert session.scalar(text("select count(*) from of_my_own")) == 0
-        session.rollback()
-    engine.dispose()
+        assert session.scalar(text("select to_regclass('pg_temp.documents')")) is None
+        assert set(session.scalars(select(Document.workspace_id))) == {W.a}
 
 
-def test_the_search_path_of_a_login_stays_what_it_is(engine: Engine) -> None:
+def test_the_search_path_is_that_of_the_application_whatever_a_request_sets(
+    engines: Engines,
+) -> None:
+    engine = engines(connect_args={"options": "-c search_path=extensions,public,my_pg_temp"})
+    own = "extensions, public, my_pg_temp, pg_temp"
+    with connection_of(engine, BEN) as connection:
+        for path in ("PG_TEMP, public", "", "mivaa"):
+            set_path = text("select set_config('search_path', :path, false)")
+            connection.execute(set_path, {"path": path})
+            connection.commit()
+            assert connection.scalar(text("show search_path")) == own
     with session_of(engine, ADA) as session:
-        session.execute(text("set search_path = extensions, public, my_pg_temp, pg_temp_x"))
+        assert session.scalar(text("show search_path")) == own
+
+
+# What a request leaves behind.
+
+
+@pytest.mark.parametrize("what", LEAVE)
+def test_a_request_leaves_nothing_behind_on_its_connection(engine: Engine, what: str) -> None:
+    leave, look, expected = LEAVE[what]
+    with session_of(engine, Identity.service()) as session:
+        session.execute(text(leave))
         session.commit()
-        assert session.scalar(text("show search_path")) == (
-            "extensions, public, my_pg_temp, pg_temp_x, pg_temp"
-        )
-    engine.dispose()
+    raw = engine.raw_connection()
+    with raw.cursor() as cursor:
+        cursor.execute(look)
+        assert cursor.fetchone() == (expected,)
+    raw.close()
+
+
+def test_what_the_application_itself_has_set_stays(engines: Engines) -> None:
+    engine = engines()
+
+    @event.listens_for(engine, "connect")
+    def configure(raw: Any, _: Any) -> None:
+        with raw.cursor() as cursor:
+            cursor.execute("set statement_timeout = '77s'; set application_name = 'it''s \\ ours'")
+        raw.commit()
+
+    for _ in range(3):
+        with session_of(engine, ADA) as session:
+            shown = (
+                "select current_setting('statement_timeout'), current_setting('application_name')"
+            )
+            assert session.execute(text(shown)).one() == ("77s", "it's \\ ours")
+            session.execute(text("set statement_timeout = 0"))
+            session.commit()
+
+
+@pytest.mark.parametrize("threshold", [0, 5])
+def test_a_statement_that_the_driver_prepared_cannot_be_replaced(
+    engines: Engines, threshold: int
+) -> None:
+    engine = engines("psycopg", connect_args={"prepare_threshold": threshold})
+    mine = text("select distinct workspace_id from public.documents")
+    for _ in range(8):
+        with session_of(engine, BEN) as session:
+            assert set(session.scalars(mine)) == {W.b}
+    with session_of(engine, BEN) as session:
+        for _ in range(8):
+            session.scalars(mine).all()
+        names = session.scalars(text("select name from pg_prepared_statements")).all()
+        assert names, "the driver prepares nothing, so nothing is tested"
+        for name in names:
+            session.execute(text(f'deallocate "{name}"'))
+            session.execute(
+                text(
+                    f"prepare \"{name}\" as select set_config('role', 'service_role', true),"
+                    " id as workspace_id from public.workspaces"
+                )
+            )
+        session.commit()
+    for _ in range(8):
+        with session_of(engine, ADA) as session:
+            assert session.scalar(text("select current_user")) == "authenticated"
+            assert set(session.scalars(mine)) == {W.a}
+
+
+@both_kinds
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "commit and chain",
+        "rollback and chain",
+        "COMMIT /* and */ AND\n Chain",
+        "select 1; commit; select 2",
+        "rollback; begin",
+        "select ';'; end",
+    ],
+)
+def test_a_text_that_goes_on_without_the_identity_is_refused(
+    engine: Engine, of: Any, statement: str
+) -> None:
+    with of(engine, ADA) as asking:
+        assert seen(asking) == {W.a}
+        with pytest.raises(TransactionCommandRefused):
+            asking.execute(text(statement))
+        assert seen(asking) == {W.a}
+
+
+@both_kinds
+def test_a_text_that_only_reads_like_it_is_sent(engine: Engine, of: Any) -> None:
+    with of(engine, ADA) as asking:
+        for statement in (
+            "select 'supply and chain; commit; x'",
+            "select 1 -- and chain; commit; x",
+            "select $$commit and chain; rollback; x$$",
+            "savepoint a; rollback to savepoint a; select 1",
+        ):
+            asking.execute(text(statement))
+        assert seen(asking) == {W.a}
 
 
 @pytest.mark.parametrize("driver", SYNC)
