@@ -91,15 +91,15 @@ def search_documents(
         TypeError: The session is asynchronous.
         ValueError: A vector has more than one dimension.
         sqlalchemy.exc.DBAPIError: The database refuses. Its SQLSTATE is 42501 if the user has no
-            such workspace, 22004 if a workspace or a query is missing, 22023 if an argument is out
-            of its range.
+            such workspace, 22004 if a workspace or a query is missing, 22023 or another one of
+            class 22 if an argument is out of its range.
     """
     arguments = {
         "query_embedding": query_embedding,
         "query_embedding_legacy": query_embedding_legacy,
         "workspace_id_param": workspace_id,
-        "match_threshold": match_threshold,
-        "match_count": match_count,
+        "match_threshold": float(match_threshold),
+        "match_count": int(match_count),
         "query_model": query_model,
     }
     return [FoundDocument(*row) for row in _rows(session, _DOCUMENTS, arguments)]
@@ -134,8 +134,8 @@ def search_chunks(
         "query_embedding": query_embedding,
         "query_embedding_legacy": query_embedding_legacy,
         "workspace_id_param": workspace_id,
-        "match_threshold": match_threshold,
-        "match_count": match_count,
+        "match_threshold": float(match_threshold),
+        "match_count": int(match_count),
         "document_ids": None if document_ids is None else list(document_ids),
         "query_model": query_model,
     }
@@ -176,11 +176,19 @@ _TYPES: dict[str, sa.types.TypeEngine[Any]] = {
 }
 
 
+# A number out of range is then an error about a number, and not one about a function.
+_CASTS = {
+    "match_threshold": "double precision",
+    "match_count": "integer",
+    "document_ids": "uuid[]",
+}
+
+
 def _call_of(function: str, row: type[Any], *arguments: str) -> sa.TextClause:
     """The call of a search function; made once, because SQLAlchemy takes long to read its text."""
     binds = [sa.bindparam(name, type_=_TYPES[name]) for name in arguments]
     named = ", ".join(
-        f"{name} => cast(:{name} as uuid[])" if name == "document_ids" else f"{name} => :{name}"
+        f"{name} => cast(:{name} as {_CASTS[name]})" if name in _CASTS else f"{name} => :{name}"
         for name in arguments
     )
     # By name, so that a column that a later revision appends changes nothing.

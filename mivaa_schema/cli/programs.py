@@ -16,6 +16,15 @@ _FURTHER = {"ignore_unknown_options": True}
 _ALL_FURTHER = {**_FURTHER, "allow_interspersed_args": False}
 
 
+def _refuse_options(file: Path, arguments: tuple[str, ...], *own: str) -> None:
+    """Refuse an option in the place of FILE, and those that would change what the command does."""
+    if file.name.startswith("-"):
+        raise click.UsageError(f"FILE comes before options of the program, found {file.name}")
+    for argument in arguments:
+        if argument.split("=")[0] in own or argument[:2] in own:
+            raise click.UsageError(f"the option {argument} cannot be used here")
+
+
 @main.command(context_settings=_ALL_FURTHER)
 @database_options
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
@@ -42,6 +51,11 @@ def dump(settings: Settings, file: Path, arguments: tuple[str, ...]) -> None:
     # Imported here because SQLAlchemy is slow to import.
     from mivaa_schema import database, programs
 
+    _refuse_options(file, arguments, "-f", "--file")
+    # Through a link, to the file that it names.
+    file = file.resolve()
+    if file.exists() and not file.is_file():
+        raise click.UsageError(f"{file} is no ordinary file: name one, or a file that is not there")
     engine = database.open_engine(settings, pooled=False)
     partial = file.with_name(f"{file.name}.partial")
     options = ("--format=custom", f"--file={partial}", f"--dbname={programs.address(engine)}")
@@ -69,6 +83,7 @@ def restore(settings: Settings, into: str, file: Path, arguments: tuple[str, ...
     # Imported here because SQLAlchemy is slow to import.
     from mivaa_schema import database, programs
 
+    _refuse_options(file, arguments, "-l", "--list", "-f", "--file", "-d", "--dbname")
     engine = database.open_engine(settings, pooled=False)
     programs.create_database(engine, into)
     name_database(engine, into)

@@ -111,12 +111,14 @@ def clean(dbapi_connection: DBAPIConnection, info: dict[str, Any], dialect: Dial
     if state.settings:
         text += f"; select {_settings(state.settings, local=False)}"
     dbapi_connection.rollback()
-    if dialect.driver == "asyncpg":
-        _run_async(dbapi_connection, text)
-        # Its statements were prepared, and are gone.
-        getattr(dbapi_connection, "_prepared_statement_cache").clear()  # noqa: B009
-        return
     own: Any = dbapi_connection
+    if dialect.driver == "asyncpg":
+        _run_async(own, text)
+        # What they know by name was deallocated: statements of SQLAlchemy, and asyncpg's own about
+        # types. Neither has a public call that forgets these and nothing else.
+        own._prepared_statement_cache.clear()
+        own.driver_connection._drop_local_statement_cache()
+        return
     own.autocommit = True
     try:
         cursor = own.cursor()

@@ -80,6 +80,8 @@ class Identified:
 
     id: Mapped[uuid.UUID] = mapped_column(
         primary_key=True,
+        # Made by the client too, so that many rows go into one INSERT and are told apart.
+        default=uuid.uuid4,
         server_default=text("gen_random_uuid()"),
         sort_order=-100,
         comment="Primary key.",

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, overload
 
-from pgvector import HalfVector
+from pgvector import HalfVector, SparseVector
 from pgvector import Vector as PgVector
 from pgvector.sqlalchemy import VECTOR
-from sqlalchemy import ColumnElement, Dialect, Float, func, literal
+from sqlalchemy import ColumnElement, Dialect, Float, func
 from sqlalchemy.orm import InstrumentedAttribute, Mapped
 from sqlalchemy.sql import roles
+
+HALF_DIMENSIONS = 768
+"""Dimensions of the vectors that ``mivaa.half_cosine_distance`` compares."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
-    from numpy.typing import NDArray
+    from sqlalchemy.sql.expression import SQLColumnExpression
 
-    Vector: TypeAlias = Sequence[float] | NDArray[np.floating[Any]] | PgVector | HalfVector | str
+    class Array(Protocol):
+        """An array, such as one of numpy, which need not be installed."""
+
+        @property
+        def shape(self) -> tuple[int, ...]: ...  # noqa: D102
+        def tolist(self) -> Any: ...  # noqa: D102
+
+    Vector: TypeAlias = Sequence[float] | Array | PgVector | HalfVector | SparseVector | str
     """A vector as an application may pass it: numbers, an array of shape ``(n,)``, a vector of
     pgvector, or its text ``[0.1,0.2,...]``."""
 
-    Other: TypeAlias = Vector | ColumnElement[Any] | InstrumentedAttribute[Any]
+    Other: TypeAlias = Vector | SQLColumnExpression[Any]
 
     class EmbeddingAttribute(InstrumentedAttribute[list[float] | None]):
         """A column of vectors in a query, as in ``Document.embedding_v2``."""
@@ -41,7 +50,7 @@ if TYPE_CHECKING:
         def __get__(self, instance: object, owner: Any) -> list[float] | None: ...
         def __get__(self, instance: object | None, owner: Any) -> Any: ...
         def __set__(  # type: ignore[override]  # more than what is read
-            self, instance: Any, value: Vector | ColumnElement[Any] | None
+            self, instance: Any, value: Other | None
         ) -> None: ...
 else:
     MappedEmbedding = Mapped[list[float] | None]
@@ -53,16 +62,28 @@ def as_list(vector: Vector) -> list[float]:
     Raises:
         ValueError: It has more than one dimension, or is no vector.
     """
-    if len(shape := getattr(vector, "shape", (1,))) != 1:
-        message = f"one vector has the shape {tuple(shape)}, expected one dimension"
-        raise ValueError(f"{message}: pass its only row, vector[0]")
     if isinstance(vector, str):
-        vector = PgVector.from_text(vector)
-    for convert in ("to_list", "tolist"):
-        if hasattr(vector, convert):
-            numbers: list[float] = getattr(vector, convert)()
-            return numbers
-    return [float(number) for number in vector]  # type: ignore[union-attr]
+        text = vector.strip()
+        if not (text.startswith("[") and text.endswith("]")):
+            raise ValueError(f"{_shown(vector)} is no vector, expected numbers in brackets, [1,2]")
+        numbers: Any = text[1:-1].split(",")
+    elif (shape := getattr(vector, "shape", None)) is not None and len(shape) != 1:
+        message = f"one vector has the shape {tuple(shape)}, expected one dimension"
+        raise ValueError(f"{message}: pass its only row, vector[0]" if shape else message)
+    elif convert := getattr(vector, "to_list", getattr(vector, "tolist", None)):
+        numbers = convert()
+    elif isinstance(vector, Sequence) and not isinstance(vector, bytes | bytearray):
+        numbers = vector
+    else:
+        raise ValueError(f"{_shown(vector)} is no vector, expected a list of numbers or an array")
+    try:
+        return [float(number) for number in numbers]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{_shown(vector)} is no vector: {error}") from error
+
+
+def _shown(value: object) -> str:
+    return f"{type(value).__name__} {str(value)[:40]!r}"
 
 
 def as_text(vector: Vector) -> str:
@@ -95,7 +116,7 @@ class _Both(str, PgVector):
 
     def to_binary(self) -> bytes:
         """What the codec of ``register_vector`` sends."""
-        return PgVector.from_text(self).to_binary()
+        return PgVector(as_list(str(self))).to_binary()
 
 
 def as_parameter(vector: Vector) -> str:
@@ -104,19 +125,27 @@ def as_parameter(vector: Vector) -> str:
 
 
 class Embedding(VECTOR):
-    """``vector(n)`` whose values and distances work with every driver and search path.
+    """``vector(n)`` whose values work with every driver, and distances under every search path.
 
     Distances are calls of functions in schema ``mivaa``, which the planner replaces by pgvector's
-    operators: the operators themselves are found only where its schema is in the search path.
+    operators: the operators themselves are found only where its schema is in the search path. So
+    are ``=``, casts and aggregates, which stay pgvector's own.
 
     Args:
         dim: Number of dimensions.
-        half: Whether the index holds half precision, so that a distance has to ask for it.
+        half: Whether the index holds half precision, so that a distance has to ask for it; for 768
+            dimensions.
+
+    Raises:
+        ValueError: ``half`` with another number of dimensions.
     """
 
     cache_ok = True
 
-    def __init__(self, dim: int | None = None, *, half: bool = False) -> None:
+    def __init__(self, dim: int | None = None, half: bool = False) -> None:
+        if half and dim != HALF_DIMENSIONS:
+            message = f"half precision for {dim} dimensions, expected {HALF_DIMENSIONS}"
+            raise ValueError(f"{message}: index and function are made for those")
         super().__init__(dim)
         self.half = half
 
@@ -151,10 +180,11 @@ class Embedding(VECTOR):
             return self._call("max_inner_product", other)
 
         def _call(self, function: str, other: Any) -> ColumnElement[float]:
-            if not is_sql(other):
-                other = literal(other, self.type)
+            # The operator knows best what stands on its right: a value, a parameter without a type,
+            # a variable of a lambda.
+            right: Any = self.op("<=>")(other)
             found: ColumnElement[float] = getattr(func.mivaa, function)(
-                self.expr, other, type_=Float()
+                self.expr, right.right, type_=Float()
             )
             return found
 

@@ -52,7 +52,9 @@ begin
         select f.affected_rows, f.status, f.orphans_before, f.orphans_after, f.details
         into affected_rows, status, orphans_before, orphans_after, details
         from public.cleanup_orphaned_data(v_workspace, v_dry_run) f;
-      exception when object_not_in_prerequisite_state or invalid_parameter_value then
+      exception when object_not_in_prerequisite_state or invalid_parameter_value
+        or foreign_key_violation
+      then
         affected_rows := 0;
         status := 'REFUSED';
         orphans_before := null;
