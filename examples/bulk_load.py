@@ -19,6 +19,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -26,10 +27,11 @@ from numpy.typing import NDArray
 from pgvector import Vector
 from pgvector.psycopg import register_vector
 from sqlalchemy import Engine, insert, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from mivaa_schema.database import open_engine
-from mivaa_schema.models import Document, DocumentChunk
+from mivaa_schema.models import DIMENSIONS, Document, DocumentChunk
 from mivaa_schema.settings import Settings
 
 BATCH = 1000
@@ -46,12 +48,36 @@ class Passage:
 
 
 def read(path: Path) -> Iterator[Passage]:
-    """Read passages from a file of JSON lines."""
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            found = json.loads(line)
-            embedding = np.array(found["embedding"], dtype=np.float32)
-            yield Passage(found["content"], embedding, found.get("page_number"))
+    """Read passages from a file of JSON lines; empty lines are passed over.
+
+    Raises:
+        ValueError: A line is no passage; the message names the line.
+    """
+    with path.open(encoding="utf-8-sig") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                try:
+                    yield passage_of(json.loads(line))
+                except (ValueError, TypeError, KeyError) as error:
+                    raise ValueError(f"{path}, line {number}: {error!r}") from error
+
+
+def passage_of(found: dict[str, Any]) -> Passage:
+    """A passage of an object of JSON.
+
+    Raises:
+        KeyError, TypeError, ValueError: It is none.
+    """
+    content, page = found["content"], found.get("page_number")
+    embedding = np.array(found["embedding"], dtype=np.float32)
+    if not isinstance(content, str) or "\0" in content:
+        raise ValueError("content is no text, or has the character of code 0")
+    if embedding.shape != (DIMENSIONS,) or not np.isfinite(embedding).all() or not embedding.any():
+        raise ValueError(f"embedding is not {DIMENSIONS} numbers, or all of them are 0")
+    # Binary COPY would write the last 32 bits of a larger number.
+    if page is not None and (type(page) is not int or not 0 < page < 2**31):
+        raise ValueError(f"page_number is {page!r}, expected a whole number from 1 on")
+    return Passage(content, embedding, page)
 
 
 def load(session: Session, document: Document, passages: Iterable[Passage], model: str) -> int:
@@ -122,12 +148,14 @@ def copy(engine: Engine, document: Document, passages: Iterable[Passage], model:
     return position + 1
 
 
-def embed(session: Session, document: Document) -> None:
-    """Embed a document by the mean of its chunks."""
+def publish(session: Session, document: Document, model: str) -> None:
+    """Embed a document by the mean of its chunks, and let searches find it."""
     session.refresh(document)
     vectors = [chunk.embedding_v2 for chunk in document.chunks if chunk.embedding_v2 is not None]
     if vectors:
         document.embedding_v2 = np.mean(vectors, axis=0)
+        document.embedding_model = model
+    document.status = "active"
     session.commit()
 
 
@@ -151,21 +179,34 @@ def main() -> None:
     parser.add_argument("--model", default="unknown")
     parser.add_argument("--copy", action="store_true")
     given = parser.parse_args()
-    engine = open_engine(Settings.resolve({}, os.environ))
-    with Session(engine) as session:
-        document = Document(workspace_id=given.workspace, title=given.title)
-        session.add(document)
-        session.commit()
-        passages = read(given.file)
-        count = (
-            copy(engine, document, passages, given.model)
-            if given.copy
-            else load(session, document, passages, given.model)
-        )
-        embed(session, document)
-        print(f"{count} chunks in document {document.id}; in the middle of it:")
-        for content in nearest(session, document):
-            print(f"  {content}")
+    settings = Settings.resolve({}, os.environ)
+    if settings.url is None:
+        # They are for other servers than the embedded one.
+        for name in [name for name in os.environ if name.startswith("PG")]:
+            del os.environ[name]
+    engine = open_engine(settings)
+    try:
+        # Looked at as a whole before anything is written.
+        total = sum(1 for _ in read(given.file))
+        with Session(engine) as session:
+            # A draft is found by no search, so an interrupted load shows nothing.
+            document = Document(workspace_id=given.workspace, title=given.title, status="draft")
+            session.add(document)
+            session.commit()
+            print(f"{total} chunks into document {document.id}")
+            passages = read(given.file)
+            if given.copy:
+                copy(engine, document, passages, given.model)
+            else:
+                load(session, document, passages, given.model)
+            publish(session, document, given.model)
+            print("done; in the middle of it:")
+            for content in nearest(session, document):
+                print(f"  {content}")
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    except IntegrityError as error:
+        parser.error(f"there is no workspace {given.workspace}: {error.orig}")
 
 
 if __name__ == "__main__":

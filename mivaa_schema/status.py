@@ -90,7 +90,7 @@ select check_name, status, issue_count, details
 from public.validate_workspace_data_integrity() where status <> 'PASS'
 """
 _SIZES = """
-select t.name as table, greatest(c.reltuples, 0)::bigint as rows,
+select t.name as table, case when c.reltuples > 0 then c.reltuples::bigint end as rows,
   pg_table_size(c.oid) as bytes, pg_indexes_size(c.oid) as index_bytes
 from unnest(cast(:tables as text[])) with ordinality t (name, n)
 join pg_catalog.pg_class c on c.oid = to_regclass(t.name)

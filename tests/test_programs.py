@@ -40,7 +40,8 @@ def test_psql_has_the_version_of_the_server_and_its_exit_code(world_database: Da
 def test_dump_is_restored_into_a_new_database(world_database: Database, tmp_path: Path) -> None:
     file, copy = tmp_path / "world.dump", f"{world_database.name} 100% copy"
     done = run(world_database, "dump", str(file), "--compress=0")
-    assert (done.returncode, done.stdout) == (0, f"written: {file}\n"), done.stderr
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"written: {file}, from ")
     assert [path.name for path in tmp_path.iterdir()] == ["world.dump"]
     done = run(world_database, "restore", "--into", copy, str(file))
     try:
@@ -107,3 +108,39 @@ def test_program_that_is_too_old_is_refused(
         programs.program("pg_dump", 18)
     with pytest.raises(ProgramMissing, match=r"No psql of version 15"):
         programs.program("psql", 15)
+
+
+def test_dump_goes_through_a_link_and_into_no_device(
+    world_database: Database, tmp_path: Path
+) -> None:
+    real, link, pipe = tmp_path / "real.dump", tmp_path / "link.dump", tmp_path / "pipe"
+    real.write_text("old")
+    link.symlink_to(real)
+    os.mkfifo(pipe)
+    assert run(world_database, "dump", str(link)).returncode == 0
+    assert link.is_symlink()
+    assert real.read_bytes().startswith(b"PGDMP")
+    done = run(world_database, "dump", str(pipe))
+    assert (done.returncode, pipe.is_fifo()) == (2, True)
+    assert "is no ordinary file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("dump", "--schema-onyl"),
+        ("dump", "-t", "documents", "x.dump"),
+        ("dump", "x.dump", "-f", "other"),
+        ("dump", "x.dump", "--file=other"),
+        ("restore", "--into", "never", "{file}", "-l"),
+    ],
+)
+def test_option_that_would_change_what_the_command_does_is_refused(
+    world_database: Database, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    file = tmp_path / "there.dump"
+    file.touch()
+    done = run(world_database, *(word.format(file=file) for word in words))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == [file]

@@ -67,7 +67,7 @@ def dump(settings: Settings, file: Path, arguments: tuple[str, ...]) -> None:
         # pg_dump has said what is wrong with the folder.
         with contextlib.suppress(OSError):
             partial.unlink()
-    click.echo(f"written: {file}")
+    click.echo(f"written: {file}, from {database.place(engine)}")
 
 
 @main.command(context_settings=_FURTHER)

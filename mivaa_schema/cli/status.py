@@ -60,9 +60,13 @@ def _lines(found: Status, place: str) -> Iterator[str]:
     yield from _part(found, "drift", [differs if found.drift else "none"])
     yield from _part(found, "sizes", [
         f"{each['table']}: {_size(each['bytes'])}, indexes {_size(each['index_bytes'])},"
-        f" about {each['rows']} rows"
+        f" {_rows(each['rows'])}"
         for each in found.sizes or []
     ])  # fmt: skip
+
+
+def _rows(count: int | None) -> str:
+    return "rows not counted yet" if count is None else f"about {count} rows"
 
 
 def _part(found: Status, name: str, lines: list[str]) -> Iterator[str]:

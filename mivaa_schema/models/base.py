@@ -55,6 +55,19 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSONB(),
     }
 
+    def __init__(self, **values: Any) -> None:
+        """Make a row of its columns, by name.
+
+        Raises:
+            TypeError: A name is no column.
+        """
+        if "metadata" in values:
+            own = next((key for key in vars(type(self)) if key.endswith("_metadata")), None)
+            remedy = f"; the column of that name is its attribute {own!r}" if own else ""
+            name = type(self).__name__
+            raise TypeError(f"'metadata' is an invalid keyword argument for {name}{remedy}")
+        type(self).registry.constructor(self, **values)
+
     def __repr__(self) -> str:
         """The key, and what a person knows the row by; nothing is loaded for it."""
         loaded = {name: self.__dict__[name] for name in _SHOWN if name in self.__dict__}

@@ -26,7 +26,11 @@ DOCUMENT_STATUSES = ("draft", "active", "published", "archived", "deleted")
 
 
 class Document(Identified, InWorkspace, HasEmbedding, Base):
-    """A document of a workspace, with one embedding of its whole."""
+    """A document of a workspace, with one embedding of its whole.
+
+    The column ``metadata`` is the attribute ``document_metadata``, since SQLAlchemy has taken the
+    other name.
+    """
 
     __tablename__ = "documents"
     __table_args__ = (
@@ -63,7 +67,6 @@ class Document(Identified, InWorkspace, HasEmbedding, Base):
         server_default="active",
         comment="draft, active, published, archived or deleted; search finds active and published.",
     )
-    # "metadata" is taken by SQLAlchemy's declarative base.
     document_metadata: Mapped[dict[str, Any]] = mapped_column(
         "metadata", server_default=text("'{}'::jsonb"), comment="Attributes of the application."
     )

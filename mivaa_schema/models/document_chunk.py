@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
 
 class DocumentChunk(Identified, InWorkspace, HasEmbedding, Base):
-    """A passage of a document, with its embedding: the unit of retrieval."""
+    """A passage of a document, with its embedding: the unit of retrieval.
+
+    The column ``metadata`` is the attribute ``chunk_metadata``.
+    """
 
     __tablename__ = "document_chunks"
     __table_args__ = (

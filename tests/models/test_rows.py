@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -54,3 +57,16 @@ def test_row_is_printed_by_its_key_and_name_and_loads_nothing(head_database: Dat
         assert repr(DocumentChunk(chunk_index=3, content="x" * 999)) == (
             "<DocumentChunk chunk_index='3'>"
         )
+
+
+@pytest.mark.parametrize(
+    ("model", "attribute"),
+    [(Document, "document_metadata"), (DocumentChunk, "chunk_metadata"), (Workspace, None)],
+)
+def test_the_name_that_sqlalchemy_has_taken_is_refused(model: Any, attribute: str | None) -> None:
+    with pytest.raises(TypeError, match=attribute or "invalid keyword"):
+        model(metadata={"language": "en"})
+    with pytest.raises(TypeError, match="invalid keyword"):
+        model(nonsense=1)
+    if attribute:
+        assert getattr(model(**{attribute: {"language": "en"}}), attribute) == {"language": "en"}

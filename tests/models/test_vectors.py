@@ -24,6 +24,7 @@ from fixtures.databases import Database
 from fixtures.identities import ADA, W, address
 from mivaa_schema.identity import guard, identify
 from mivaa_schema.models import DIMENSIONS, LEGACY_DIMENSIONS, Document, DocumentChunk
+from mivaa_schema.models.vectors import Embedding
 from mivaa_schema.search import search_chunks
 
 EAST = [1.0] + [0.0] * (DIMENSIONS - 1)
@@ -206,3 +207,50 @@ def test_what_was_assigned_is_read_as_a_list_at_once() -> None:
     document.embedding_v2 = None
     assert document.embedding_v2 is None
     assert Document(embedding_v2=sa.null()).embedding_v2 is not None  # SQL stays SQL
+
+
+NO_VECTORS: tuple[Any, ...] = (
+    "0.1,0.2", "11,2,33", "[1,2", "[a]", b"abc", {"a": 1.0}, {1.0}, 5, [[1, 2]], ["x"], [2**2000],
+    np.array([1j]), np.float32(3), iter([1.0]),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("value", NO_VECTORS, ids=range(len(NO_VECTORS)))
+def test_what_is_no_vector_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"is no vector|expected one dimension"):
+        Document(embedding_v2=value)
+
+
+def test_blanks_around_a_text_are_those_of_postgresql() -> None:
+    assert Document(embedding_v2=" [1, 2]\n").embedding_v2 == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_distance_takes_parameters_and_variables_of_lambdas(
+    world_database: Database, driver: str
+) -> None:
+    def work(connection: Connection) -> None:
+        with Session(connection) as session:
+            document = Document(workspace_id=W.a, user_id=ADA.user_id, embedding_v2=NORTH)
+            session.add(document)
+            session.flush()
+            distance = Document.embedding_v2.cosine_distance(sa.bindparam("query"))
+            asked = sa.select(distance).where(Document.id == document.id)
+            assert session.scalar(asked, {"query": np.array(NORTH)}) == pytest.approx(0)
+            query, key = EAST, document.id
+            found = session.scalars(
+                sa.lambda_stmt(
+                    lambda: sa.select(Document.embedding_v2.cosine_distance(query)).where(
+                        Document.id == key
+                    )
+                )
+            )
+            assert found.one() == pytest.approx(1)
+
+    in_transaction(world_database, driver, "public", False, False, work)
+
+
+def test_half_precision_is_for_the_dimensions_of_its_index() -> None:
+    with pytest.raises(ValueError, match="half precision for 3 dimensions, expected 768"):
+        Embedding(3, half=True)
+    assert repr(Embedding(768, half=True)) == "Embedding(dim=768, half=True)"
