@@ -116,7 +116,8 @@ def clean(dbapi_connection: DBAPIConnection, info: dict[str, Any], dialect: Dial
         _run_async(own, text)
         # What they know by name was deallocated: statements of SQLAlchemy, and asyncpg's own about
         # types. Neither has a public call that forgets these and nothing else.
-        own._prepared_statement_cache.clear()
+        if own._prepared_statement_cache is not None:
+            own._prepared_statement_cache.clear()
         own.driver_connection._drop_local_statement_cache()
         return
     own.autocommit = True

@@ -108,6 +108,8 @@ class TokenVerifier:
 
     def claims(self, token: str) -> dict[str, Any]:
         """Verify a token and return all of its claims; raises as :meth:`identity` does."""
+        if not isinstance(token, str):
+            raise TokenRefused(reason=f"it is a {type(token).__name__}, expected was text")
         if len(token) > _LONGEST_TOKEN:
             raise TokenRefused(reason=f"it is longer than {_LONGEST_TOKEN} characters")
         try:
@@ -148,7 +150,7 @@ class KeySet:
     Args:
         url: Address of a JSON Web Key Set.
         timeout: Seconds to wait for it.
-        lifespan: Seconds after which keys are fetched again.
+        lifespan: Seconds after which keys are fetched again, while those that are known serve on.
         patience: Seconds for which keys stay valid while they cannot be fetched again.
         cooldown: Seconds between two attempts to fetch, for unknown keys or after a failure: a
             client that invents names of keys must not make us flood the issuer.
@@ -188,6 +190,13 @@ class KeySet:
         """
         if not isinstance(kid, str):
             raise TokenRefused(reason="it does not name its key (kid)")
+        now = time.monotonic()
+        key, age = self._keys.get(kid), now - self._fetched
+        if key is not None and age < self._lifespan + self._patience:
+            # A key that is known is served at once, whatever the issuer does.
+            if age >= self._lifespan:
+                self._refresh_behind(now)
+            return key
         with self._lock:
             now = time.monotonic()
             if now - self._fetched >= self._lifespan or kid not in self._keys:
@@ -197,6 +206,23 @@ class KeySet:
             if kid not in self._keys:
                 raise TokenRefused(reason="the issuer has no key of that name (kid)")
             return self._keys[kid]
+
+    def _refresh_behind(self, now: float) -> None:
+        """Fetch the keys in another thread, unless one does already or has just done so."""
+        if now - self._attempted < self._cooldown or not self._lock.acquire(blocking=False):
+            return
+
+        def run() -> None:
+            try:
+                self._refresh(time.monotonic())
+            finally:
+                self._lock.release()
+
+        try:
+            threading.Thread(target=run, name="mivaa-schema keys", daemon=True).start()
+        except RuntimeError:
+            # No more threads can be started; the next token tries again.
+            self._lock.release()
 
     def _refresh(self, now: float) -> None:
         if now - self._attempted < self._cooldown:

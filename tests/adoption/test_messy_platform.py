@@ -320,6 +320,7 @@ OF_THE_SUPERUSER = {
     "privilege": "grant select on public.documents to service_role with grant option;"
     "set role service_role; grant select on public.documents to anon; reset role",
     "table_owner": "alter table public.workspaces owner to supabase_admin",
+    "schema_create": "grant create on schema public to public",
 }
 
 OF_LATER_REVISIONS = {"constraint_name", "duplicate_rows"}

@@ -70,6 +70,19 @@ FAULTS = {
         "public.documents.embedding_migration_status is character varying(8); expected: text,"
         " or character varying(20) and more",
     ),
+    "a schema in which everybody creates": Fault(
+        "schema_create",
+        "select 1",
+        "schema public is open for public to create in; expected: a schema in which API roles"
+        " create nothing. revoke create on schema public from public;",
+        other="grant create on schema public to public",
+    ),
+    "a schema in which users create": Fault(
+        "schema_create",
+        "select 1",
+        "schema extensions is open for authenticated to create in",
+        other="grant create on schema extensions to authenticated",
+    ),
     "a generated column": Fault(
         "generated_column",
         "alter table public.documents add column title text generated always as (name) stored",

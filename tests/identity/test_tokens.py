@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -11,7 +12,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from types import SimpleNamespace
 from typing import Any
@@ -454,7 +455,49 @@ def test_keys_stay_good_for_a_while_when_the_server_fails(keys: KeyServer) -> No
     known.find("ec")
     keys.answer = answering(500, b"")
     assert known.find("ec").key_id == "ec"
-    assert keys.asked == 2
+    until(lambda: keys.asked == 2)
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Wait for what another thread does."""
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_known_keys_are_served_while_the_address_hangs(keys: KeyServer) -> None:
+    known = KeySet(keys.url, lifespan=0, cooldown=0, timeout=30)
+    known.find("ec")
+    going_on = threading.Event()
+
+    def hang(handler: Any) -> None:
+        going_on.wait(60)
+
+    keys.answer = hang
+
+    def invent() -> None:
+        with contextlib.suppress(TokenRefused, TokenKeysUnavailable):
+            known.find("invented")
+
+    invented = threading.Thread(target=invent)
+    try:
+        assert known.find("ec").key_id == "ec"
+        until(lambda: keys.asked == 2)
+        invented.start()
+        start = time.monotonic()
+        for _ in range(100):
+            assert known.find("ec").key_id == "ec"
+        assert time.monotonic() - start < 20, "it waits for the address"
+    finally:
+        going_on.set()
+        invented.join()
+
+
+@pytest.mark.parametrize("token", [None, 5, b"bytes", ["a"]], ids=repr)
+def test_what_is_no_text_is_refused(verifier: TokenVerifier, token: Any) -> None:
+    with pytest.raises(TokenRefused, match="expected was text"):
+        verifier.identity(token)
 
 
 def test_keys_do_not_stay_good_for_ever(keys: KeyServer) -> None:
@@ -468,6 +511,9 @@ def test_a_key_that_was_withdrawn_is_forgotten(keys: KeyServer) -> None:
     known = KeySet(keys.url, lifespan=0, cooldown=0)
     known.find("ec")
     keys.keys = [public(RSA, "rsa")]
+    # This token is served the key that is known, and the next one the new ones.
+    known.find("ec")
+    until(lambda: "ec" not in known._keys)
     with pytest.raises(TokenRefused):
         known.find("ec")
 

@@ -33,6 +33,7 @@ AS_FOUND = {
         'policy "Everything is open" on public.documents',
         "permissive, for all to public using (true) with check (true)",
     ),
+    "other_role": ("public.documents", "open to role analyst: SELECT"),
     "limited_text": ("public.workspaces.name", "character varying(200)"),
     "update_trigger": (
         "trigger update_document_chunks_updated_at on public.document_chunks",
@@ -117,6 +118,11 @@ PLANTED = {
         "public.document_chunks",
         "holding several chunks with the same index in 22 case(s)",
     ),
+    "schema_creators": (
+        "grant create on schema public to dashboard_user",
+        "schema public",
+        "open for role dashboard_user to create in",
+    ),
     "broken_index": (
         (
             "update pg_index set indisvalid = false"
@@ -127,6 +133,11 @@ PLANTED = {
     ),
 }
 """What is planted first: SQL, object, how what was found begins."""
+
+
+ROLE = """
+do $$ begin create role dashboard_user; exception when duplicate_object then end $$
+"""
 
 
 def findings(database: Database, check: str, **kwargs: bool) -> list[Finding]:
@@ -147,8 +158,10 @@ def test_it_is_reported_of_the_platform(existing_database: Database, check: str)
 @pytest.mark.parametrize("check", PLANTED)
 def test_it_is_reported_once_it_is_there(existing_database: Database, check: str) -> None:
     sql, object_, begins = PLANTED[check]
+    with existing_database.superuser() as connection:
+        connection.exec_driver_sql(ROLE)
     assert findings(existing_database, check) == []
-    run(existing_database, sql, superuser=check == "broken_index")
+    run(existing_database, sql, superuser=check in ("broken_index", "schema_creators"))
     assert_found(findings(existing_database, check), object_, begins)
 
 

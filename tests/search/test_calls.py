@@ -110,3 +110,23 @@ def test_a_batch_of_vectors_is_refused(crowd: Crowd, call: Any) -> None:
 def test_asynchronous_session_is_pointed_to_its_own_call() -> None:
     with pytest.raises(TypeError, match="AsyncSession is asynchronous; await the call that ends"):
         search_chunks(AsyncSession(), [0.0] * 768)  # type: ignore[arg-type]
+
+
+def test_a_list_of_documents_is_bounded(crowd: Crowd) -> None:
+    shelf, query = crowd.shelves["50"], crowd.queries["50"][0]
+    many = shelf.ids(DOCUMENTS, [0]) * 10_000
+    with as_user(crowd.database, shelf.reader) as connection:
+        found = search_chunks(connection, query, document_ids=many, match_threshold=-1)
+        assert [hit.document_id for hit in found] == many[:1]
+        with pytest.raises(exc.DBAPIError, match="10001 ids, expected at most 10000"):
+            search_chunks(connection, query, document_ids=[*many, many[0]])
+
+
+@pytest.mark.parametrize(
+    ("count", "threshold"), [(np.int64(3), np.float64(-1)), (np.int32(3), np.float32(-1))]
+)
+def test_numbers_of_numpy_are_numbers(crowd: Crowd, count: Any, threshold: Any) -> None:
+    shelf, query = crowd.shelves["50"], crowd.queries["50"][0]
+    with as_user(crowd.database, shelf.reader) as connection:
+        found = search_chunks(connection, query, match_count=count, match_threshold=threshold)
+    assert len(found) == 3

@@ -9,7 +9,7 @@ select format('policy %I on %s', p.polname, e.relation),
     ' using (' || pg_get_expr(p.polqual, p.polrelid) || ')',
     ' with check (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')'),
   'policies of the upgrade',
-  case when p.polpermissive then 'It stays, and can grant nothing more: ours are restrictive.'
+  case when p.polpermissive then 'It stays, and can grant nothing more: ours are restrictive, for every role.'
     else 'It stays, and restricts what ours admit.' end
 from all_tables as e
 join pg_catalog.pg_policy p on p.polrelid = to_regclass(e.relation)

@@ -75,16 +75,17 @@ ASKERS = (
     Asker("tables", "owner of the tables", "postgres"),
     *(
         Asker(column, role, role, Person("owner", WORLD.a).claims)
-        for column, role in (("platform", "analyst"), ("noinherit", "analyst_noinherit"))
+        for column, role in (("platform", "reporter"), ("noinherit", "reporter_noinherit"))
     ),
 )
 
 OF_THE_PLATFORM = """
+do $$ begin create role reporter; exception when duplicate_object then end $$;
 do $$ begin
-  create role analyst; create role analyst_noinherit noinherit in role authenticated;
+  create role reporter_noinherit noinherit in role authenticated;
 exception when duplicate_object then end $$;
-grant usage on schema mivaa, public to analyst, analyst_noinherit;
-grant all on all tables in schema public to analyst, analyst_noinherit;
+grant usage on schema mivaa, public to reporter, reporter_noinherit;
+grant all on all tables in schema public to reporter, reporter_noinherit;
 """
 """Roles as a platform may have them beside those of the API, on the whole server."""
 
@@ -92,7 +93,7 @@ grant all on all tables in schema public to analyst, analyst_noinherit;
 def plant(connection: Connection) -> None:
     """What :class:`World` lacks: rows of outsiders in A, of nobody, without a workspace; a role."""
     connection.exec_driver_sql(OF_THE_PLATFORM)
-    widen(connection, "of_the_platform", "analyst, analyst_noinherit")
+    widen(connection, "of_the_platform", "reporter, reporter_noinherit")
     # Only adopted tables can hold what follows: ours are made so here.
     connection.exec_driver_sql(
         "alter table public.workspace_members drop constraint workspace_members_role_check"
@@ -359,7 +360,7 @@ def test_the_matrix_misses_each_policy_that_is_missing(
     table = "public." + policy.rpartition("_")[0]
     matrix = next(matrix for matrix, its_table in TABLES if its_table == table)
     for asker in ASKERS:
-        if asker.name not in ("owner", "viewer", "emperor", "analyst"):
+        if asker.name not in ("owner", "viewer", "emperor", "reporter"):
             continue
         with asking_without(planted(major, ALONE), policy, table, asker) as connection:
             if any(

@@ -51,6 +51,11 @@ declare
   v_searchable bigint;
   v_returned integer := 0;
 begin
+  if cardinality(document_ids) > 10000 then
+    raise exception 'document_ids has % ids, expected at most 10000', cardinality(document_ids)
+      using errcode = 'invalid_parameter_value',
+            hint = 'Leave it out to search all documents, or search in parts.';
+  end if;
   if query_embedding_legacy is not null then
     return query
     select f.id, f.document_id, f.chunk_index, f.content, f.similarity, f.embedding_version,
