@@ -200,7 +200,7 @@ _FORGET = "; ".join(
 )
 
 _READ = """
-select name, setting from pg_catalog.pg_settings
+select name, setting, source = 'session' from pg_catalog.pg_settings
 where source = 'session' and name not in ('role', 'session_authorization')
   or name = 'search_path'
 """
@@ -208,8 +208,8 @@ where source = 'session' and name not in ('role', 'session_authorization')
 
 def _read_state(connection: Connection) -> SessionState:
     rows = connection.exec_driver_sql(_READ, execution_options={"no_parameters": True}).all()
-    settings: dict[str, str] = {name: value for name, value in rows}  # noqa: C416 - rows
-    path = settings["search_path"]
+    path = next(value for name, value, _ in rows if name == "search_path")
     names = [name.strip() for name in path.split(",")]
     kept = [name for name in names if name and name.strip('"') != "pg_temp"]
+    settings = {name: value for name, value, is_of_session in rows if is_of_session}
     return SessionState(", ".join((*kept, "pg_temp")), settings)

@@ -113,7 +113,8 @@ def _policies(connection: Connection) -> Iterator[Mutant]:
         format('create policy %I on %s as permissive for %s to %s', p.polname, t.name,
           case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update'
             when 'd' then 'delete' else 'all' end,
-          (select string_agg(r::regrole::text, ', ') from unnest(p.polroles) r)) as permissive,
+          (select string_agg(case r when 0 then 'public' else r::regrole::text end, ', ')
+          from unnest(p.polroles) r)) as permissive,
         pg_get_expr(p.polqual, p.polrelid) as using,
         pg_get_expr(p.polwithcheck, p.polrelid) as check,
         quote_nullable(obj_description(p.oid, 'pg_policy')) as comment
@@ -123,8 +124,10 @@ def _policies(connection: Connection) -> Iterator[Mutant]:
         drop = f"drop policy {policy.name}"
         alter = f"alter policy {policy.name}"
         yield Mutant(f"{name}: dropped", drop)
-        yield Mutant(f"{name}: for everybody", f"{alter} to public")
-        if not policy.polpermissive:
+        if policy.polpermissive:
+            yield Mutant(f"{name}: for everybody", f"{alter} to public")
+        else:
+            yield Mutant(f"{name}: for authenticated alone", f"{alter} to authenticated")
             conditions = f" using ({policy.using})" if policy.using else ""
             conditions += f" with check ({policy.check})" if policy.check else ""
             comment = f"comment on {name} is {policy.comment}"

@@ -96,6 +96,8 @@ def test_the_header_decides_before_the_token(
         ({"workspace_id": "", "app_metadata": {"workspace_id": B}}, VIEWER_OF_B),
         ({"workspace_id": "no uuid", "app_metadata": {"workspace_id": B}}, VIEWER_OF_B),
         ({"workspace_id": 7, "app_metadata": {"workspace_id": B}}, VIEWER_OF_B),
+        ({"workspace_id": W.a.hex, "app_metadata": {"workspace_id": B}}, VIEWER_OF_B),
+        ({"workspace_id": "x" * 36, "app_metadata": {"workspace_id": B}}, VIEWER_OF_B),
         (
             {"app_metadata": {"workspace_id": ""}, "user_metadata": {"workspace_id": A}},
             EDITOR_OF_A,
@@ -117,7 +119,18 @@ def test_the_claims_decide_in_their_order_and_the_first_one_present_is_final(
 @both_majors
 @pytest.mark.parametrize(
     "claims",
-    [None, "", "{", "[]", "null", '"x"', {"sub": "no uuid", "workspace_id": A}, {"sub": None}],
+    [
+        None,
+        "",
+        "{",
+        "[]",
+        "null",
+        '"x"',
+        {"sub": "no uuid", "workspace_id": A},
+        {"sub": None},
+        {"sub": BOTH.id.hex, "workspace_id": A},
+        {"sub": "x" * 36, "workspace_id": A},
+    ],
     ids=repr,
 )
 def test_without_a_user_there_is_no_membership_and_no_error(
