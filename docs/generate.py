@@ -49,7 +49,7 @@ those. On an adopted platform, columns and keys that were there before stay as t
 def page() -> str:
     """The whole page."""
     tables = sorted(
-        (t for t in Base.metadata.tables.values() if t.info.get("owner") != "platform"),
+        Base.metadata.tables.values(),
         key=lambda t: (FIRST.index(t.name) if t.name in FIRST else len(FIRST), qualified(t)),
     )
     entities = list(read_entities())

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    event,
     func,
     text,
 )
@@ -78,14 +79,19 @@ class Base(DeclarativeBase):
 _SHOWN = ("id", "name", "title", "filename", "phase", "chunk_index", "role", "status")
 
 
-users = Table(
-    "users",
-    Base.metadata,
-    Column("id", Uuid(), primary_key=True),
-    schema="auth",
-    info={"owner": "platform"},
-)
-"""The platform's ``auth.users``: here for foreign keys to point at, never created or changed."""
+users = Table("users", MetaData(), Column("id", Uuid(), primary_key=True), schema="auth")
+"""The platform's ``auth.users``: here for foreign keys to point at, never created or changed. In a
+metadata of its own, which neither create_all, drop_all nor a draft sees."""
+
+
+@event.listens_for(Table, "after_parent_attach")
+def _find_users(table: Table, metadata: MetaData) -> None:
+    """Let ``ForeignKey("auth.users.id")`` in a model of ours mean this table too."""
+    if metadata is Base.metadata:
+        for key in table.foreign_keys:
+            if key.target_fullname == f"{users.fullname}.id":
+                # What SQLAlchemy does when the other table appears in the same metadata.
+                key._set_remote_table(users)
 
 
 class Identified:

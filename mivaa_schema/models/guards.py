@@ -27,7 +27,7 @@ class MadeByRevisions(MivaaError):
 
 
 OURS: set[Table] = set()
-"""The tables of our models and those of the platform that they refer to."""
+"""The tables of our models."""
 
 
 def guard(tables: Iterable[Table]) -> None:
