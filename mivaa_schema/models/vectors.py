@@ -135,17 +135,11 @@ class Embedding(VECTOR):
         dim: Number of dimensions.
         half: Whether the index holds half precision, so that a distance has to ask for it; for 768
             dimensions.
-
-    Raises:
-        ValueError: ``half`` with another number of dimensions.
     """
 
     cache_ok = True
 
     def __init__(self, dim: int | None = None, half: bool = False) -> None:
-        if half and dim != HALF_DIMENSIONS:
-            message = f"half precision for {dim} dimensions, expected {HALF_DIMENSIONS}"
-            raise ValueError(f"{message}: index and function are made for those")
         super().__init__(dim)
         self.half = half
 
@@ -163,8 +157,15 @@ class Embedding(VECTOR):
         """The distances of pgvector, to a vector or to another column of vectors."""
 
         def cosine_distance(self, other: Any, /) -> ColumnElement[float]:
-            """Cosine distance, 0 to 2; of chunks in half precision, as their index holds it."""
-            half = getattr(self.type, "half", False)
+            """Cosine distance, 0 to 2; of chunks in half precision, as their index holds it.
+
+            Raises:
+                ValueError: The column has half precision, and not 768 dimensions.
+            """
+            half, dimensions = (getattr(self.type, name, None) for name in ("half", "dim"))
+            if half and dimensions != HALF_DIMENSIONS:
+                message = f"half precision for {dimensions} dimensions"
+                raise ValueError(f"{message}, expected {HALF_DIMENSIONS}, as their index has")
             return self._call("half_cosine_distance" if half else "cosine_distance", other)
 
         def l2_distance(self, other: Any, /) -> ColumnElement[float]:

@@ -252,5 +252,5 @@ def test_distance_takes_parameters_and_variables_of_lambdas(
 
 def test_half_precision_is_for_the_dimensions_of_its_index() -> None:
     with pytest.raises(ValueError, match="half precision for 3 dimensions, expected 768"):
-        Embedding(3, half=True)
+        sa.column("own", Embedding(3, half=True)).cosine_distance([1, 2, 3])
     assert repr(Embedding(768, half=True)) == "Embedding(dim=768, half=True)"
