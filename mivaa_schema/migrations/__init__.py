@@ -18,6 +18,7 @@ from mivaa_schema.migrations.waits import (
     upgrade_lock,
 )
 from mivaa_schema.operations.batch import REVISION, Timeouts, set_lock_timeout
+from mivaa_schema.operations.sql import block, literal, revoking_all, when
 
 if TYPE_CHECKING:
     from alembic.script import Script, ScriptDirectory
@@ -203,8 +204,13 @@ $mivaa$"""
 
 
 MAKE_PRIVATE_SCHEMA = (
-    f"create schema if not exists {PRIVATE_SCHEMA}",
-    f"revoke all on schema {PRIVATE_SCHEMA} from public",
+    block(
+        when(
+            f"to_regnamespace('{PRIVATE_SCHEMA}') is null",
+            # In one statement: whatever default privileges there are, nobody else is ever let in.
+            f"create schema {PRIVATE_SCHEMA};\nexecute {literal(revoking_all('schema'))};",
+        )
+    ),
 )
 """What makes the schema of helpers and records, closed to everybody else."""
 

@@ -150,8 +150,41 @@ revoke all on mivaa.ledger from {EVERY_API_GRANTEE}"""
 
 
 def create_ledger() -> list[str]:
-    """The statements that create ``mivaa.ledger``, closed to everybody but its owner."""
-    return CREATE_LEDGER.split(";\n")
+    """The statements that create ``mivaa.ledger``, closed to everybody but its owner.
+
+    They close the table of versions as well, which Alembic has made before the first revision:
+    default privileges of the platform, for whichever role, open neither.
+    """
+    return [*CREATE_LEDGER.split(";\n"), revoking_all("table", "c.relkind = 'r'")]
+
+
+def revoking_all(kind: str, condition: str = "true") -> str:
+    """A block that takes every privilege from everybody but the owner.
+
+    Args:
+        kind: ``schema`` for schema ``mivaa``, ``table`` for the tables in it.
+        condition: Which tables, of ``pg_class c``.
+    """
+    relation, acl, owner, source = {
+        "schema": ("n.nspname", "n.nspacl", "n.nspowner", "pg_catalog.pg_namespace n"),
+        "table": (
+            "c.oid::regclass",
+            "c.relacl",
+            "c.relowner",
+            "pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace",
+        ),
+    }[kind]
+    body = f"""\
+for v_grant in
+  select distinct {relation} as name,
+    case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end as grantee
+  from {source}
+  cross join lateral aclexplode({acl}) a
+  where n.nspname = 'mivaa' and {condition} and a.grantee <> {owner}
+loop
+  execute 'revoke all on {kind} ' || v_grant.name || ' from ' || v_grant.grantee;
+end loop;"""
+    return block(body, declare="v_grant record;")
 
 
 def record(kind: str, object_name: str, former: str = "null") -> str:

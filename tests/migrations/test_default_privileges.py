@@ -1,0 +1,47 @@
+"""The private schema and its records are closed, whatever the platform grants by default."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+
+from fixtures.clusters import both_majors
+from fixtures.databases import Database
+
+ROLE = "do $$ begin create role somebody; exception when duplicate_object then end $$"
+GENEROUS = (
+    "alter default privileges grant all on tables to public, anon, somebody",
+    "alter default privileges grant all on functions to public, anon, somebody",
+    "alter default privileges grant all on schemas to authenticated, anon, somebody",
+)
+OPEN = sa.text("""
+select n.nspname as name, pg_get_userbyid(a.grantee) as grantee, a.privilege_type
+from pg_namespace n, aclexplode(n.nspacl) a where n.nspname = 'mivaa' and a.grantee <> n.nspowner
+union all
+select c.oid::regclass::text, case a.grantee when 0 then 'public'
+  else pg_get_userbyid(a.grantee) end, a.privilege_type
+from pg_class c, aclexplode(c.relacl) a
+where c.relnamespace = 'mivaa'::regnamespace and c.relkind = 'r' and a.grantee <> c.relowner
+""")
+API = {
+    ("mivaa", role, "USAGE") for role in ("authenticated", "service_role", "supabase_auth_admin")
+}
+
+
+def open_to(made: Database) -> set[tuple[str, str, str]]:
+    with made.owner() as connection:
+        return {tuple(row) for row in connection.execute(OPEN)}
+
+
+@both_majors
+@pytest.mark.parametrize("revision", ["0001", "head"])
+def test_no_default_privilege_opens_the_records(platform_database: Database, revision: str) -> None:
+    with platform_database.superuser() as connection:
+        connection.exec_driver_sql(ROLE)
+    with platform_database.owner() as connection:
+        for statement in GENEROUS:
+            connection.exec_driver_sql(statement)
+    platform_database.upgrade(revision)
+    assert open_to(platform_database) <= API
+    platform_database.upgrade()
+    assert open_to(platform_database) == API
