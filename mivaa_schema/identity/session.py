@@ -129,33 +129,27 @@ def clean(dbapi_connection: DBAPIConnection, info: dict[str, Any], dialect: Dial
         own.autocommit = False
 
 
-def send(connection: Connection, text: str) -> Any:
-    """Send a statement in the transaction of a connection, without preparing it.
-
-    Returns:
-        The first row, if there is one; from asyncpg nothing.
-    """
+def send(connection: Connection, text: str) -> None:
+    """Send a statement in the transaction of a connection, without preparing it."""
     raw: Any = connection.connection.dbapi_connection
     if connection.dialect.driver == "asyncpg":
         try:
             _run_async(raw, text, begin=True)
         except Exception as error:
             raise _as_dbapi_error(connection, raw, text, error) from error
-        return None
-    if connection.dialect.driver == "psycopg":
+    elif connection.dialect.driver == "psycopg":
         driver: Any = connection.connection.driver_connection
         threshold, driver.prepare_threshold = driver.prepare_threshold, None
         try:
-            return _execute(connection, text)
+            _execute(connection, text)
         finally:
             driver.prepare_threshold = threshold
-    return _execute(connection, text)
+    else:
+        _execute(connection, text)
 
 
-def _execute(connection: Connection, text: str) -> Any:
-    options = {"no_parameters": True}
-    result = connection.exec_driver_sql(text, execution_options=options)
-    return result.first() if result.returns_rows else None
+def _execute(connection: Connection, text: str) -> None:
+    connection.exec_driver_sql(text, execution_options={"no_parameters": True}).close()
 
 
 def _run_async(raw: Any, text: str, *, begin: bool = False) -> None:
