@@ -211,6 +211,8 @@ MAKE_PRIVATE_SCHEMA = (
             f"create schema {PRIVATE_SCHEMA};\nexecute {literal(revoking_all('schema'))};",
         )
     ),
+    # For one that was there, which the upgrade accepts where it is empty.
+    f"revoke all on schema {PRIVATE_SCHEMA} from public",
 )
 """What makes the schema of helpers and records, closed to everybody else."""
 
