@@ -51,11 +51,12 @@ def repair(
     pairs: tuple[str, ...],
     batch: int,
 ) -> None:
-    """Repair rows that the upgrade found invalid and left as they were.
+    """Repair rows and grants that are not as the schema wants them.
 
     Without NAME, lists what there is to repair. With NAME, says what would be repaired; with
     --apply, repairs it. If it is interrupted at any point, the same command continues where it
-    stopped. For the owner of the tables.
+    stopped. For the owner of the tables. Ends with code 1 if something that could be repaired is
+    left.
     """
     if name is None and (applies or workspace or pairs):
         raise click.UsageError("say which repair: mivaa-schema repair NAME ...")
@@ -90,6 +91,8 @@ def repair(
         lines = [f"before: {repair.summary(before)}", *_lines(before)]
         lines += [f"after: {repair.summary(after)}", *_lines(after)]
     show(as_json, printed, lines)
+    if one is not None and applies and repair.repairable(after):
+        raise click.exceptions.Exit(1)
 
 
 def _as_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from sqlalchemy import text
-
 from mivaa_schema import catalog
 from mivaa_schema.catalog import CatalogObject, Properties
 from mivaa_schema.database import rolled_back
+from mivaa_schema.drift.grantees import Grantees, open_doors, read_grantees
 from mivaa_schema.drift.scope import (
     SINGLE,
     LedgerMissing,
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["Difference", "LedgerMissing", "LedgerNotReadable", "NothingToCompare", "find"]
 
 MISSING = "missing"
-GRANTEES = ("owner", "public", "anon", "authenticated", "service_role", "supabase_auth_admin")
-"""Whose privileges are compared; a platform's other roles are its own affair."""
-
 VECTOR = CatalogObject("extension", "vector")
 
 
@@ -92,6 +88,9 @@ _LABELS = {
     "force_row_security": "forced row-level security",
     "using": "condition (using)",
     "check": "condition (with check)",
+    "create": "privilege CREATE",
+    "superuser": "SUPERUSER",
+    "bypassrls": "BYPASSRLS",
 }
 
 
@@ -119,9 +118,11 @@ def find(connection: Connection) -> list[Difference]:
     with rolled_back(connection):
         revision, ledger = read_state(connection)
         live = catalog.snapshot(connection)
-        has_vector, names = connection.execute(text(_VECTOR_AND_ROLES)).one()
+        has_vector = connection.exec_driver_sql(_HAS_VECTOR).scalar_one()
+        grantees = read_grantees(connection)
+        doors = open_doors(connection)
     found = [] if has_vector else [Difference(VECTOR, MISSING)]
-    roles = {"owner", "public", *names}
+    found += [Difference(*door) for door in doors]
     functions = {_signature(i, properties): i for i, properties in live.items() if not i.table}
     # An upgrade that is in progress, or was interrupted, has changed a part already.
     later = catalog.recorded(max((name for kind, name in ledger if kind == "revision"), default=""))
@@ -135,7 +136,7 @@ def find(connection: Connection) -> list[Difference]:
             is_exact = item.kind in SINGLE or is_created(item.table or item.name, ledger)
             found += [
                 difference
-                for difference in _compare(item, live[match], expected, roles, is_exact)
+                for difference in _compare(item, live[match], expected, grantees, is_exact)
                 if item not in later
                 or live[match][difference.property] != later[item][difference.property]
             ]
@@ -148,12 +149,16 @@ def _signature(item: CatalogObject, properties: Properties) -> tuple[str, str | 
 
 
 def _compare(
-    item: CatalogObject, live: Properties, expected: Properties, roles: set[str], is_exact: bool
+    item: CatalogObject,
+    live: Properties,
+    expected: Properties,
+    grantees: Grantees,
+    is_exact: bool,
 ) -> Iterator[Difference]:
     for name, wanted in expected.items():
         found = live.get(name)
         if name == "acl":
-            found, wanted = _compared_grants(found, wanted, roles, is_exact)
+            found, wanted = grantees.differing(item, found, wanted, is_exact)
         elif name == "options" and not is_exact:
             ours = options_of(wanted)
             pairs = (f"{o}={v}" for o, v in options_of(found).items() if o in ours)
@@ -165,34 +170,6 @@ def _compare(
             yield Difference(item, name, found, wanted)
 
 
-def _compared_grants(
-    found: str | None, wanted: str | None, roles: set[str], is_exact: bool
-) -> tuple[str | None, ...]:
-    """Those privileges of which one side has others than the other."""
-    sides = grants_of(found), grants_of(wanted)
-    differing = [
-        role
-        for role in GRANTEES
-        if role in roles
-        and (is_exact or role not in ("owner", "supabase_auth_admin"))
-        and set(sides[0].get(role, ())) != set(sides[1].get(role, ()))
-    ]
-    return tuple(
-        "; ".join(f"{', '.join(side.get(role, ['nothing']))} to {role}" for role in differing)
-        or None
-        for side in sides
-    )
-
-
-def grants_of(acl: str | None) -> dict[str, list[str]]:
-    """The privileges of each grantee, in the order in which the grantees have come."""
-    found: dict[str, list[str]] = {}
-    for entry in filter(None, (acl or "").split(", ")):
-        grantee, _, privilege = entry.rpartition("=")
-        found.setdefault(grantee, []).append(privilege)
-    return found
-
-
 def _without_casts(definition: str | None) -> str | None:
     """A definition as it reads on columns of other text types, which PostgreSQL casts."""
     if definition is None:
@@ -200,7 +177,4 @@ def _without_casts(definition: str | None) -> str | None:
     return re.sub(r"::(?:text|character varying(?:\(\d+\))?)(?:\[\])?|[()]", "", definition)
 
 
-_VECTOR_AND_ROLES = """
-select exists (select from pg_catalog.pg_extension where extname = 'vector'),
-  array(select rolname::text from pg_catalog.pg_roles)
-"""
+_HAS_VECTOR = "select exists (select from pg_catalog.pg_extension where extname = 'vector')"

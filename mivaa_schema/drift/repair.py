@@ -12,7 +12,8 @@ from sqlalchemy import text
 from mivaa_schema import catalog
 from mivaa_schema.catalog import CatalogObject, Snapshot
 from mivaa_schema.database import rolled_back
-from mivaa_schema.drift import GRANTEES, MISSING, VECTOR, grants_of
+from mivaa_schema.drift import MISSING, VECTOR
+from mivaa_schema.drift.grantees import Grantees, grants_of, read_grantees
 from mivaa_schema.drift.scope import expected_catalog, options_of, read_state, scope_of
 from mivaa_schema.operations.sql import literal
 
@@ -76,21 +77,53 @@ def repair_sql(connection: Connection, differences: Iterable[Difference]) -> str
         connection: To the database in which they were found; only catalogs are read.
         differences: As :func:`mivaa_schema.drift.find` returned them.
     """
-    if not (listed := list(differences)):
-        return ""
+    listed = list(differences)
+    return _script(connection, listed).write() if listed else ""
+
+
+def closing_sql(
+    connection: Connection, differences: Sequence[Difference]
+) -> tuple[list[str], list[str]]:
+    """The statements that repair those differences that are about access.
+
+    Args:
+        connection: As for :func:`repair_sql`.
+        differences: Some for which :func:`is_about_access` holds.
+
+    Returns:
+        Those that go into one transaction, and those of which each takes a right of its own.
+    """
+    script = _script(connection, differences)
+    return list(script.changes()), [_closing(door) for door in script.doors]
+
+
+def is_about_access(difference: Difference) -> bool:
+    """Whether it concerns who may do what: a grant, a policy, row-level security, a role."""
+    kind = difference.object.kind
+    return (
+        difference.property in ("acl", "row_security")
+        or kind == "role"
+        or difference.property == "create"
+        or (kind == "policy" and difference.property != "comment")
+    )
+
+
+def _script(connection: Connection, differences: Sequence[Difference]) -> _Script:
+    """What repairs the differences, planned; reads catalogs."""
     with rolled_back(connection):
         revision, ledger = read_state(connection)
-        expected = _expected(revision, ledger, listed)
+        expected = _expected(revision, ledger, differences)
         live = catalog.snapshot(connection)
         sql = (Path(__file__).parent / "dependents.sql").read_text(encoding="utf-8")
         dependents: dict[CatalogObject, list[CatalogObject]] = {}
         for kind, name, table, *dependent in connection.execute(text(sql)):
             item = CatalogObject(kind, catalog.bare_vector(name) or "", table)
             dependents.setdefault(item, []).append(CatalogObject(*dependent))
-        names = connection.exec_driver_sql("select rolname::text from pg_catalog.pg_roles")
-        roles = {"owner", "public", *names.scalars()}
-    script = _Script(expected, live, dependents, [role for role in GRANTEES if role in roles])
-    return script.write(listed)
+        grantees = read_grantees(connection)
+    script = _Script(expected, live, dependents, grantees)
+    for difference in differences:
+        script.plan(difference)
+    return script
 
 
 def _expected(revision: str, ledger: Ledger, differences: Sequence[Difference]) -> Snapshot:
@@ -113,25 +146,26 @@ class _Script:
     expected: Snapshot
     live: Snapshot
     dependents: dict[CatalogObject, list[CatalogObject]]
-    grantees: list[str]
+    grantees: Grantees
     drops: set[CatalogObject] = field(default_factory=set)
     made: set[CatalogObject] = field(default_factory=set)
     altered: dict[CatalogObject, set[str]] = field(default_factory=dict)
     options: dict[CatalogObject, str | None] = field(default_factory=dict)
+    doors: list[Difference] = field(default_factory=list)
 
-    def write(self, differences: Sequence[Difference]) -> str:
-        for difference in differences:
-            self._plan(difference)
-        quick = list(self._changes())
+    def write(self) -> str:
+        quick = [*self.changes(), *map(_closing, self.doors)]
         slow = [*_patient(list(self._indexes())), *self._constraints(), *self._not_null()]
         parts = [_HEADER]
         parts += ["\n".join(("begin;", *quick, "commit;\n"))] if quick else []
         parts += ["\n".join(("set statement_timeout = 0;", *slow, ""))] if slow else []
         return "\n".join(parts)
 
-    def _plan(self, difference: Difference) -> None:
+    def plan(self, difference: Difference) -> None:
         item, change = difference.object, difference.property
-        if change == MISSING:
+        if change != MISSING and item not in self.expected:
+            self.doors.append(difference)
+        elif change == MISSING:
             parts = {other for other in self.expected if other.table == item.name}
             self.made |= {item} | (parts if item.kind == "table" else set())
         elif change in _REPLACED.get(item.kind, ()):
@@ -165,7 +199,7 @@ class _Script:
 
     # What is quick, in one transaction
 
-    def _changes(self) -> Iterator[str]:
+    def changes(self) -> Iterator[str]:
         made_or_altered = self.made | self.altered.keys()
         if VECTOR in self.made:
             yield _CREATE_VECTOR
@@ -271,7 +305,7 @@ class _Script:
         if column and not wanted and item in self.made:
             return
         had = grants_of(self.live.get(item, {}).get("acl"))
-        grantees = list(self.grantees)
+        grantees = [r for r in self.grantees.of(item) if r in self.grantees.known or r in had]
         if item in self.made or [*had.items()][:1] == [*wanted.items()][:1] or not wanted:
             grantees.remove("owner")
         yield f"revoke all{column} on {what} from {', '.join(map(_role, grantees))};"
@@ -333,6 +367,17 @@ class _Script:
 def _patient(lines: list[str]) -> list[str]:
     """A concurrent build stops nobody, and has to wait for every transaction that is open."""
     return ["set lock_timeout = 0;", *lines, "set lock_timeout = '5s';"] if lines else []
+
+
+def _closing(door: Difference) -> str:
+    """Revoke what :func:`mivaa_schema.drift.grantees.open_doors` has found to be granted."""
+    kind, name, _ = door.object
+    roles = (door.found or "").removeprefix("granted to ")
+    if door.property in ("bypassrls", "superuser"):
+        return f"alter role {name} no{door.property};"
+    if door.property == "membership":
+        return f"revoke {name} from {roles};"
+    return f"revoke {'create' if kind == 'schema' else 'all'} on {kind} {name} from {roles};"
 
 
 def _role(grantee: str) -> str:

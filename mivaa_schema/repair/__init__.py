@@ -1,4 +1,4 @@
-"""Repairs of rows that the upgrade found and left as they were; a survey comes before any change.
+"""Repairs of what the upgrade found and left as it was; a survey comes before any change.
 
 The upgrade never changes a value that was there, so that a downgrade restores what was. What it
 reports is repaired here, when the owner of the tables says so. A later downgrade reverts the schema
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from mivaa_schema.repair.access import Access
 from mivaa_schema.repair.base import Finding, Options, Repair, read
 from mivaa_schema.repair.constraints import Constraints
 from mivaa_schema.repair.errors import (
@@ -48,7 +49,7 @@ _OF_ROWS = (
     "zero-vectors",
     "untrue-completions",
 )
-REPAIRS: Sequence[Repair] = (*map(read, _OF_ROWS), Constraints())
+REPAIRS: Sequence[Repair] = (Access(), *map(read, _OF_ROWS), Constraints())
 """All repairs, in the order in which they are best run: some need what an earlier one repairs."""
 
 

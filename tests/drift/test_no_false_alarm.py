@@ -98,9 +98,6 @@ create trigger planted before update on public.documents
 create function public.planted() returns integer language sql as 'select 1';
 create function mivaa.uuid_or_null(integer) returns uuid language sql as 'select null::uuid';
 create view public.planted_view as select id from public.documents;
-grant select on public.documents to analyst;
-grant select (title) on public.documents to analyst;
-grant execute on function mivaa.user_id() to analyst;
 alter table public.documents add constraint planted_check check (title <> 'planted');
 """
 

@@ -8,9 +8,11 @@ import pytest
 from history.test_round_trips import assert_same
 
 from fixtures.clusters import SUPERUSER, both_majors
-from fixtures.databases import Database
+from fixtures.databases import OWNER, Database
 from fixtures.drift import catalog_of, differences, found, psql, script
 from fixtures.existing_platform import run
+from mivaa_schema import drift
+from mivaa_schema.drift.repair import closing_sql
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,13 @@ class Planted:
     superuser: bool = False
 
 
-def planted(sql: str, *lines: str, keeps_order: bool = True) -> Planted:
-    return Planted(sql, lines, keeps_order)
+def planted(sql: str, *lines: str, keeps_order: bool = True, superuser: bool = False) -> Planted:
+    return Planted(sql, lines, keeps_order, superuser)
+
+
+ROLE = '"An, analyst"'
+ANALYST = f"do $$ begin create role {ROLE}; exception when duplicate_object then end $$;"
+"""A role of the platform's own, with a name that reads like two in a list."""
 
 
 DOCUMENTS = "public.documents"
@@ -172,6 +179,32 @@ PLANTED = {
     "a privilege on a column": planted(
         "grant select (title), update (title) on public.documents to anon",
         "column public.documents.title: grant is SELECT, UPDATE to anon, expected nothing to anon",
+    ),
+    "a privilege of a role of the platform's own": planted(
+        f"{ANALYST} grant select, truncate on public.documents to {ROLE};"
+        f" grant select (content) on public.document_chunks to {ROLE}",
+        f"table public.documents: grant is SELECT, TRUNCATE to {ROLE}, expected nothing to {ROLE}",
+        f"column public.document_chunks.content: grant is SELECT to {ROLE}",
+        superuser=True,
+    ),
+    "a privilege of such a role on a function and on the ledger": planted(
+        f"{ANALYST} grant execute on {REQUIRE} to {ROLE}; grant insert on mivaa.ledger to {ROLE}",
+        f"{REQUIRE}: grant is EXECUTE to {ROLE}",
+        f"table mivaa.ledger: grant is INSERT to {ROLE}",
+        superuser=True,
+    ),
+    "a privilege on the table of versions": planted(
+        "grant select on mivaa.alembic_version to authenticated, service_role;"
+        "grant all on mivaa.alembic_version to public",
+        "table mivaa.alembic_version: grant is granted to authenticated, service_role, public,"
+        " expected granted to owners alone",
+    ),
+    "a schema that everybody may create in": planted(
+        f"{ANALYST} grant create on schema public to public, anon;"
+        f" grant create on schema extensions to {ROLE}",
+        f"schema extensions: privilege CREATE is granted to {ROLE}, expected granted to owners",
+        "schema public: privilege CREATE is granted to anon, public, expected",
+        superuser=True,
     ),
     "a privilege on a function": planted(
         f"grant execute on {REQUIRE} to public",
@@ -390,7 +423,8 @@ def test_a_change_behind_the_revisions_is_named_and_repaired(
     lines = found(world_database)
     for expected in one.found:
         assert any(line.startswith(expected) for line in lines), lines
-    psql(world_database, script(world_database))
+    # What a superuser has granted, the owner cannot revoke.
+    psql(world_database, script(world_database), SUPERUSER if one.superuser else OWNER)
     assert found(world_database) == []
     assert differences(before, catalog_of(world_database)) == []
     if one.keeps_order:
@@ -405,3 +439,55 @@ def test_a_missing_extension_comes_back_before_what_needs_it(world_database: Dat
     # It takes a superuser to create it here.
     psql(world_database, script(world_database), SUPERUSER)
     assert found(world_database) == []
+
+
+def test_a_role_that_is_trusted_anyway_is_no_drift(world_database: Database) -> None:
+    """A superuser, a member of the owner, a role with BYPASSRLS; and whoever looks for drift."""
+    run(
+        world_database,
+        """
+        do $$ begin create role backup bypassrls; create role colleague; create role looker;
+          grant postgres to colleague; exception when duplicate_object then end $$;
+        grant select on all tables in schema public to backup;
+        grant select, insert on public.documents to colleague;
+        grant create on schema public to colleague;
+        grant usage on schema mivaa to looker;
+        grant select on mivaa.ledger, mivaa.alembic_version to looker;
+        """,
+        superuser=True,
+    )
+    assert found(world_database) == []
+
+
+ROLES = {
+    "bypassrls": ("alter role anon bypassrls", "role anon: BYPASSRLS is on, expected off"),
+    "superuser": (
+        "alter role authenticated superuser",
+        "role authenticated: SUPERUSER is on, expected off",
+    ),
+    "a membership": (
+        "grant service_role to authenticated",
+        "role service_role: membership is granted to authenticated, expected granted to no role",
+    ),
+    "a membership by way of another role": (
+        "create role middle; grant service_role to middle; grant middle to anon",
+        "role middle: membership is granted to anon, expected",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_a_role_of_users_that_no_policy_binds_is_named_and_repaired(
+    world_database: Database, name: str
+) -> None:
+    """In a transaction that is rolled back: roles are those of every database of the server."""
+    sql, expected = ROLES[name]
+    with world_database.engine(SUPERUSER).connect() as connection:
+        connection.exec_driver_sql(sql)
+        differences = drift.find(connection)
+        assert [str(one) for one in differences if str(one).startswith(expected)], differences
+        changes, doors = closing_sql(connection, differences)
+        for statement in [*changes, *doors]:
+            connection.exec_driver_sql(statement)
+        assert drift.find(connection) == []
+        connection.rollback()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from adoption.test_refusals import FAULTS
 
+from fixtures.clusters import SUPERUSER
 from fixtures.databases import Database
 from fixtures.existing_platform import FURTHER_TABLES, run
 from mivaa_schema import preflight
@@ -165,9 +166,52 @@ def test_it_is_reported_once_it_is_there(existing_database: Database, check: str
     assert_found(findings(existing_database, check), object_, begins)
 
 
+USER_ROLES = {
+    "alter role anon bypassrls": ("role anon", "with BYPASSRLS"),
+    "alter role authenticated superuser": ("role authenticated", "with SUPERUSER"),
+    "grant service_role to anon": ("role anon", "a member of service_role"),
+    "create role middle; grant service_role to middle; grant middle to authenticated": (
+        "role authenticated",
+        "a member of middle",
+    ),
+}
+
+
+@pytest.mark.parametrize("sql", USER_ROLES)
+def test_a_role_of_users_that_no_policy_binds_is_reported(
+    existing_database: Database, sql: str
+) -> None:
+    """In a transaction that is rolled back: roles are those of every database of the server."""
+    assert findings(existing_database, "user_role") == []
+    with existing_database.engine(SUPERUSER).connect() as connection:
+        connection.exec_driver_sql(sql)
+        found = [f for f in preflight.report(connection) if f.check == "user_role"]
+        assert_found(found, *USER_ROLES[sql])
+        for one in found:
+            connection.exec_driver_sql(one.remedy.rpartition(": ")[2])
+        assert [f for f in preflight.report(connection) if f.check == "user_role"] == []
+        connection.rollback()
+
+
+def test_roles_that_see_everything_and_default_privileges_are_reported(
+    existing_database: Database,
+) -> None:
+    role = "do $$ begin create role backup bypassrls; exception when duplicate_object then end $$"
+    run(existing_database, role, superuser=True)
+    run(
+        existing_database,
+        "grant select on public.documents to backup;"
+        "alter default privileges in schema public grant truncate on tables to analyst",
+    )
+    found = findings(existing_database, "other_role")
+    assert_found(found, "public.documents", "open to role backup: SELECT")
+    assert any("BYPASSRLS and sees all workspaces" in f.remedy for f in found)
+    assert_found(found, "every new table", "going to be open to role analyst: TRUNCATE")
+
+
 def test_every_check_has_a_case() -> None:
     elsewhere = {"invalid_index", "membership_write", "uncompared_index"}
-    elsewhere |= {"constraint_name", "duplicate_rows"}
+    elsewhere |= {"constraint_name", "duplicate_rows", "user_role"}
     cases = {fault.check for fault in FAULTS.values()} | AS_FOUND.keys() | PLANTED.keys()
     assert cases | elsewhere == {path.stem for path in CHECKS}
 

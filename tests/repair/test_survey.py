@@ -86,8 +86,12 @@ def test_the_known_values_are_listed(found: dict[str, list[Finding]]) -> None:
 
 
 def test_every_repair_has_a_case(found: dict[str, list[Finding]]) -> None:
-    assert list(found) == list(REPAIRABLE) == [one.name for one in repair.REPAIRS]
-    assert all(found.values())
+    # What is open is no matter of rows: tests/repair/test_access.py.
+    rows = {name: findings for name, findings in found.items() if name != "access"}
+    assert list(rows) == list(REPAIRABLE)
+    assert list(found) == [one.name for one in repair.REPAIRS]
+    assert all(rows.values())
+    assert found["access"] == []
 
 
 def test_constraints_wait_for_the_rows_that_do_not_meet_them(

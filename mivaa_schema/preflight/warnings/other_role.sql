@@ -1,22 +1,28 @@
--- Privileges of roles of the platform's own, and roles of the API that no policy binds.
-select e.relation, format('open to role %I: %s', pg_get_userbyid(a.grantee),
-    string_agg(distinct a.privilege_type, ', ' order by a.privilege_type)),
+-- Privileges of roles of the platform's own, on tables that are there and on those to come.
+select g.object, format('%s role %I: %s', g.words, r.rolname,
+    string_agg(distinct g.privilege, ', ' order by g.privilege)),
   'API roles and the owner alone',
-  'From this upgrade on the role is refused there: the restrictive policies bind everybody. Let it '
-  || 'become authenticated or service_role, or grant it BYPASSRLS if it may see all workspaces.'
-from all_tables as e
-join pg_catalog.pg_class c on c.oid = to_regclass(e.relation)
-cross join lateral aclexplode(c.relacl) a
-join pg_catalog.pg_roles r on r.oid = a.grantee
-where a.grantee <> c.relowner
-  and not r.rolsuper
-  and not r.rolbypassrls
-  and not pg_has_role(a.grantee, c.relowner, 'usage')
+  case when r.rolbypassrls then 'It has BYPASSRLS and sees all workspaces, whatever the policies'
+    || format(' are. Unless it is to: alter role %I nobypassrls;', r.rolname)
+  else 'From this upgrade on the role is refused there: the restrictive policies bind everybody. '
+    || 'Let it become authenticated or service_role, or grant it BYPASSRLS if it may see all '
+    || 'workspaces. Policies do not bind TRUNCATE: revoke it.' end
+from (
+  select e.relation, 'open to', a.grantee, a.privilege_type
+  from all_tables as e
+  join pg_catalog.pg_class c on c.oid = to_regclass(e.relation)
+  cross join lateral aclexplode(c.relacl) a
+  where a.grantee <> c.relowner
+    and e.relation not in ('public.workspaces', 'public.workspace_members')
+  union all
+  select 'every new table', 'going to be open to', a.grantee, a.privilege_type
+  from pg_catalog.pg_default_acl d cross join lateral aclexplode(d.defaclacl) a
+  where d.defaclobjtype = 'r'
+    and pg_get_userbyid(d.defaclrole) = current_user
+    and d.defaclnamespace in (0, to_regnamespace('public'))
+) g (object, words, grantee, privilege)
+join pg_catalog.pg_roles r on r.oid = g.grantee
+where not r.rolsuper
   and r.rolname not in ('anon', 'authenticated', 'service_role')
-  and e.relation not in ('public.workspaces', 'public.workspace_members')
-group by e.relation, a.grantee
-union all
-select 'role ' || quote_ident(r.rolname), 'with BYPASSRLS', 'without it',
-  format('It sees all workspaces, whatever the policies are: alter role %I nobypassrls;', r.rolname)
-from pg_catalog.pg_roles r
-where r.rolname in ('anon', 'authenticated', 'authenticator') and r.rolbypassrls
+  and not pg_has_role(r.oid, current_user, 'usage')
+group by g.object, g.words, r.rolname, r.rolbypassrls

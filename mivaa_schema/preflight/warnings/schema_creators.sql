@@ -1,4 +1,4 @@
--- Other roles that may create in a schema of our search paths, but for superusers and owners.
+-- Other roles that may create in a schema of our search paths, but for those who can become us.
 select 'schema ' || quote_ident(n.nspname),
   format('open for role %I to create in', pg_get_userbyid(a.grantee)),
   'a schema in which only owners create',
@@ -11,5 +11,6 @@ where n.nspname in ('public', 'extensions', 'mivaa')
   and a.privilege_type = 'CREATE'
   and not r.rolsuper
   and a.grantee <> n.nspowner
+  and not pg_has_role(a.grantee, current_user, 'usage')
   and r.rolname not in ('anon', 'authenticated', 'service_role', 'authenticator', current_user,
     'pg_database_owner')
