@@ -4,8 +4,78 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
+import shlex
 import string
+from collections.abc import Iterable
 from typing import Any
+
+LONGEST = 1000
+"""Characters of foreign text that a message shows at most."""
+
+
+def printable(text: object, longest: int = LONGEST) -> str:
+    """Text of others on one line, as a terminal shows it: nothing in it moves, hides or forges.
+
+    Args:
+        text: A name, a value, a statement, what a server said.
+        longest: Characters that are shown; of what is longer, the number of the rest is said.
+
+    Returns:
+        The text with every control and format character (line breaks, escape sequences, changes
+        of direction) written as an escape sequence of Python.
+    """
+    whole = str(text)
+    shown = "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in whole[:longest]
+    )
+    rest = len(whole) - longest
+    return shown if rest <= 0 else f"{shown}... ({rest} more characters)"
+
+
+def printable_sql(text: str) -> str:
+    """SQL, with words around it, on one line that a terminal shows and PostgreSQL reads as it was.
+
+    Control and format characters in names and strings become escapes of PostgreSQL (``U&"..."``,
+    ``E'...'``); elsewhere they are none of SQL, and are escaped as in any other text.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        _escaped(part) if n % 2 else printable(part, len(part))
+        for n, part in enumerate(_NAME_OR_STRING.split(text))
+    )
+
+
+_NAME_OR_STRING = re.compile(r"""("(?:[^"]|"")*"|(?<!\w)'(?:[^']|'')*')""")
+
+
+def _escaped(quoted: str) -> str:
+    if quoted.isprintable():
+        return quoted
+    is_name = quoted.startswith('"')
+    return ("U&" if is_name else "E") + "".join(
+        letter if letter.isprintable() else _escape(ord(letter), is_name=is_name)
+        for letter in quoted.replace("\\", "\\\\")
+    )
+
+
+def _escape(code: int, *, is_name: bool) -> str:
+    if code < 0x10000:
+        return f"\\{code:04x}" if is_name else f"\\u{code:04x}"
+    return f"\\+{code:06x}" if is_name else f"\\U{code:08x}"
+
+
+class Lines(str):
+    """Lines of a message that hold no foreign text, or had it made printable, each by itself."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, lines: Iterable[object], indent: str = "  ") -> Lines:
+        """One line for each, made printable."""
+        return cls(f"\n{indent}".join(map(printable, lines)))
 
 
 class MivaaError(Exception):
@@ -13,7 +83,8 @@ class MivaaError(Exception):
 
     A subclass is one failure. Its docstring is the template of its message; the keyword
     arguments fill the `{fields}` and stay readable in `error.fields`. A message says what is,
-    what was expected and what to do next. It never holds a password.
+    what was expected and what to do next. It never holds a password. Fields may be foreign text,
+    so each is made printable; `{field:sh}` is quoted for a shell, `{field:name}` as a name in SQL.
     """
 
     def __init__(self, **fields: Any) -> None:
@@ -26,7 +97,7 @@ class MivaaError(Exception):
         if type(self) is MivaaError:
             template = template.split("\n\n")[0]
         if not template:
-            facts = ", ".join(f"{name}={value}" for name, value in self.fields.items())
+            facts = ", ".join(f"{name}={printable(value)}" for name, value in self.fields.items())
             return f"{type(self).__name__}: {facts}"
         # Line breaks of a docstring are no line breaks of the message; an indented line is a
         # command and keeps its own.
@@ -51,10 +122,18 @@ class _Filler(string.Formatter):
         return kwargs.get(key, f"(unknown {key})")
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        try:
-            return str(super().format_field(value, format_spec))
-        except (TypeError, ValueError):
+        if isinstance(value, Lines):
             return str(value)
+        if format_spec == "sh":
+            return shlex.quote(printable(value))
+        if format_spec == "name":
+            name = printable(value)
+            is_plain = re.fullmatch(r"[a-z_][a-z0-9_$]*", name)
+            return name if is_plain else '"' + name.replace('"', '""') + '"'
+        try:
+            return printable(super().format_field(value, format_spec))
+        except (TypeError, ValueError):
+            return printable(value)
 
 
 class ExtraMissing(MivaaError):

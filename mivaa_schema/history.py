@@ -27,7 +27,7 @@ ROLLBACK = "rollback.sql"
 class BranchedHistory(MivaaError):
     """There are {count} {what}: {files}. The history must be one straight line. Put what no
     database has recorded after the others; a branch of several revisions all at once, in order:
-      mivaa-schema renumber {last}
+      mivaa-schema renumber {last:sh}
     """
 
 

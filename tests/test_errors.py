@@ -6,11 +6,12 @@ import importlib
 import pickle
 import pkgutil
 import string
+from pathlib import PurePosixPath
 
 import pytest
 
 import mivaa_schema
-from mivaa_schema.errors import MivaaError
+from mivaa_schema.errors import Lines, MivaaError, printable
 
 
 def kinds() -> list[type[MivaaError]]:
@@ -74,3 +75,39 @@ def test_an_error_of_another_process_is_the_same_error(kind):
     error = kind(detail="that is so", extra="left")
     again = pickle.loads(pickle.dumps(error))  # noqa: S301
     assert (type(again), str(again), again.fields) == (kind, str(error), error.fields)
+
+
+EVIL = "x\n  2. forged \x1b[2J\u202eold\x85"
+
+
+def test_foreign_text_is_one_line_of_visible_characters():
+    shown = printable(EVIL)
+    assert shown == "x\\n  2. forged \\x1b[2J\\u202eold\\x85"
+    assert shown.isprintable()
+    assert printable("Grüße, 東京; a\\b 'c'") == "Grüße, 東京; a\\b 'c'"
+    assert printable("x" * 1200) == "x" * 1000 + "... (200 more characters)"
+    assert printable("\n" * 4, 2) == "\\n\\n... (2 more characters)"
+
+
+def test_foreign_text_in_a_message_forges_no_line():
+    message = str(Example(state=EVIL, door=PurePosixPath(EVIL)))
+    assert message.count("\n") == 2
+    assert message.replace("\n", "").isprintable()
+    listed = str(Example(state="shut", door=Lines.of(["left", EVIL])))
+    assert listed.count("\n") == 3
+    assert len(str(Example(state="y" * 10**6, door=""))) < 1200
+
+
+class Command(MivaaError):
+    """These lead on:
+      rm {file:sh}
+      grant x to {role:name};
+    and end.
+    """
+
+
+def test_a_field_is_quoted_for_the_command_in_which_it_stands():
+    message = str(Command(file="a; touch b #", role='Weird"; drop role x; --'))
+    assert "  rm 'a; touch b #'\n" in message
+    assert '  grant x to "Weird""; drop role x; --";' in message
+    assert "grant x to viewer;" in str(Command(file="a", role="viewer"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mivaa_schema import history
-from mivaa_schema.errors import ExtraMissing, MivaaError
+from mivaa_schema.errors import ExtraMissing, Lines, MivaaError, printable
 from mivaa_schema.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Commands(click.Group):
             # Known by its module, since Alembic is slow to import.
             if type(error).__module__ != "alembic.util.exc":
                 raise
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(Lines.of(str(error).splitlines(), "")) from error
 
 
 @click.group(cls=Commands)
@@ -90,13 +90,16 @@ def name_database(engine: Engine, other: str | None = None) -> None:
 
     url = engine.url
     name = other or url.database or url.username or "(that of the user's name)"
-    click.echo(f"database {name} on {database.place(engine)}", err=True)
+    click.echo(f"database {printable(name)} on {printable(database.place(engine))}", err=True)
 
 
 def show(as_json: bool, found: object, lines: Iterable[str]) -> None:
-    """Print what was found, as JSON or in lines."""
-    for line in [json.dumps(found, indent=2, default=str)] if as_json else lines:
-        click.echo(line)
+    """Print what was found, as JSON or in lines; names and values in a line stay on it."""
+    if as_json:
+        click.echo(json.dumps(found, indent=2, default=str))
+        return
+    for line in lines:
+        click.echo(printable(line, len(line)))
 
 
 def count(number: int, noun: str) -> str:
@@ -118,6 +121,7 @@ def warn_of_interrupted(connection: Connection) -> None:
         revert = f"`mivaa-schema abandon {name}` lists what it has created so far"
         if name in (numbers := list(history.folders())):
             revert = f"`alembic downgrade {['base', *numbers][numbers.index(name)]}` reverts it"
+        name = printable(name)
         click.echo(
             f"warning: revision {name} is interrupted. `alembic upgrade {name}` completes it;"
             f" {revert}.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mivaa_schema.cli.group import INTERRUPTED, complete_revisions, main
+from mivaa_schema.errors import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +83,7 @@ def downgrade(revision: str, *, yes: bool, sql: bool, **target: Any) -> None:
 def _confirm(losses: list[str]) -> bool:
     click.echo("The downgrade drops:", err=True)
     for loss in losses:
-        click.echo(f"  {loss}", err=True)
+        click.echo(f"  {printable(loss)}", err=True)
     return click.confirm("Continue?", err=True)
 
 

@@ -41,12 +41,10 @@ def preflight(settings: Settings, as_json: bool, lock_members: bool) -> None:
         findings = report(connection, lock_members=lock_members or settings.lock_members)
         warn_of_interrupted(connection)
     errors = sum(finding.severity == "error" for finding in findings)
-    lines = [
-        f"{finding.severity:7}  {finding.object} is {finding.found}\n"
-        f"         expected: {finding.expected}\n"
-        f"         {finding.remedy}"
-        for finding in findings
-    ]
+    lines = []
+    for finding in findings:
+        lines.append(f"{finding.severity:7}  {finding.object} is {finding.found}")
+        lines += [f"{'':7}  expected: {finding.expected}", f"{'':7}  {finding.remedy}"]
     lines.append(f"{count(errors, 'error')}, {count(len(findings) - errors, 'warning')}")
     show(as_json, [asdict(finding) for finding in findings], lines)
     if errors:

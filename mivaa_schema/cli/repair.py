@@ -66,7 +66,8 @@ def repair(
     from mivaa_schema import database, repair
 
     one = None if name is None else repair.find(name)
-    mapping = dict(pair.split("=", 1) for pair in pairs)
+    # An unknown value may hold the sign itself; a known one never does.
+    mapping = {old: new for old, _, new in (pair.rpartition("=") for pair in pairs)}
     options = repair.Options(workspace=workspace, mapping=mapping, batch=batch)
     engine = database.open_engine(settings, pooled=False)
     printed: dict[str, Any]

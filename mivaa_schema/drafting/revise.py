@@ -19,7 +19,7 @@ from mivaa_schema.drafting.draft import Draft
 from mivaa_schema.drafting.errors import DraftIncomplete, DriftFound
 from mivaa_schema.drafting.sql_files import refuse_dangling
 from mivaa_schema.drafting.trial import try_out
-from mivaa_schema.errors import MivaaError
+from mivaa_schema.errors import Lines, MivaaError
 from mivaa_schema.models import Base
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def refuse_drift(context: MigrationContext) -> None:
     assert context.connection is not None  # noqa: S101 - a check is online
     context.connection.rollback()
     if found := drift.find(context.connection):
-        raise DriftFound(count=len(found), differences="\n  ".join(map(str, found)))
+        raise DriftFound(count=len(found), differences=Lines.of(found))
 
 
 def _is_check(context: MigrationContext) -> bool:

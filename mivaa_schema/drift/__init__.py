@@ -21,6 +21,7 @@ from mivaa_schema.drift.scope import (
     read_state,
     scope_of,
 )
+from mivaa_schema.errors import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +70,7 @@ class Difference:
         return f"{label}{where} is {_short(found)}, expected {_short(expected)}"
 
     def __str__(self) -> str:
-        return f"{self.object}: {self.detail()}"
+        return f"{printable(self.object)}: {self.detail()}"
 
     def as_json(self) -> dict[str, str | None]:
         """The difference for machines, with both texts whole."""
@@ -96,7 +97,7 @@ _LABELS = {
 
 def _short(side: str, longest: int = 100) -> str:
     words = side.strip() or "nothing"
-    return words if len(words) <= longest else f"{words[:longest]}..."
+    return printable(words) if len(words) <= longest else f"{printable(words[:longest])}..."
 
 
 def find(connection: Connection) -> list[Difference]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from mivaa_schema.catalog import CatalogObject
+from mivaa_schema.errors import printable_sql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +74,10 @@ class Grantees:
             if had != wanted:
                 differing.append(role)
         return tuple(
-            "; ".join(f"{', '.join(side.get(role, ['nothing']))} to {role}" for role in differing)
+            "; ".join(
+                f"{', '.join(side.get(role, ['nothing']))} to {printable_sql(role)}"
+                for role in differing
+            )
             or None
             for side in sides
         )
@@ -101,7 +105,10 @@ def open_doors(connection: Connection) -> list[tuple[CatalogObject, str, str, st
     """
     sql = (Path(__file__).parent / "open_doors.sql").read_text(encoding="utf-8")
     rows = connection.exec_driver_sql(sql)
-    return [(CatalogObject(kind, name), *properties) for kind, name, *properties in rows]
+    return [
+        (CatalogObject(kind, name), of, printable_sql(found), expected)
+        for kind, name, of, found, expected in rows
+    ]
 
 
 def grants_of(acl: str | None) -> dict[str, list[str]]:

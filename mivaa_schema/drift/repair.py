@@ -15,6 +15,7 @@ from mivaa_schema.database import rolled_back
 from mivaa_schema.drift import MISSING, VECTOR
 from mivaa_schema.drift.grantees import Grantees, grants_of, read_grantees
 from mivaa_schema.drift.scope import expected_catalog, options_of, read_state, scope_of
+from mivaa_schema.errors import printable_sql
 from mivaa_schema.operations.sql import literal
 
 if TYPE_CHECKING:
@@ -371,7 +372,7 @@ def _patient(lines: list[str]) -> list[str]:
 
 def _closing(door: Difference) -> str:
     """Revoke what :func:`mivaa_schema.drift.grantees.open_doors` has found to be granted."""
-    kind, name, _ = door.object
+    kind, name = door.object.kind, printable_sql(door.object.name)
     roles = (door.found or "").removeprefix("granted to ")
     if door.property in ("bypassrls", "superuser"):
         return f"alter role {name} no{door.property};"
@@ -381,4 +382,4 @@ def _closing(door: Difference) -> str:
 
 
 def _role(grantee: str) -> str:
-    return "current_user" if grantee == "owner" else grantee
+    return "current_user" if grantee == "owner" else printable_sql(grantee)

@@ -30,7 +30,7 @@ class EngineNotGuarded(MivaaError):
 class RoleNotGranted(MivaaError):
     """The login role {user} may not act as {role}, so no transaction can begin. Log in as
     authenticator, or run as an administrator:
-      grant {role} to {user};
+      grant {role} to {user:name};
     """
 
 

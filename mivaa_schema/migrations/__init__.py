@@ -42,16 +42,16 @@ class UnknownRevision(MivaaError):
 
 class RevisionInterrupted(MivaaError):
     """Revision {revision} is interrupted: a run stopped half-way, and what it did so far is in the
-    database, recorded by no revision. Complete it with `alembic upgrade {revision}` or revert it
-    with `alembic downgrade {down}`, then run the same command again.
+    database, recorded by no revision. Complete it with `alembic upgrade {revision:sh}` or revert it
+    with `alembic downgrade {down:sh}`, then run the same command again.
     """
 
 
 class InterruptedFileMissing(MivaaError):
     """Revision {revision} is interrupted: a run stopped half-way, and {reason}. Restore the file
-    that was run, with the folder beside it, and run `alembic upgrade {revision}` or `alembic
-    downgrade {down}`; or drop what the revision has created so far:
-      mivaa-schema abandon {revision}
+    that was run, with the folder beside it, and run `alembic upgrade {revision:sh}` or `alembic
+    downgrade {down:sh}`; or drop what the revision has created so far:
+      mivaa-schema abandon {revision:sh}
     That only lists it; with --apply it drops it.
     """
 

@@ -13,7 +13,7 @@ from alembic.util import CommandError
 from sqlalchemy import exc, text
 
 from mivaa_schema import database, history, migrations, platform, preflight
-from mivaa_schema.errors import MivaaError
+from mivaa_schema.errors import MivaaError, printable
 from mivaa_schema.migrations import waits
 from mivaa_schema.operations.batch import REVISION
 from mivaa_schema.operations.sql import MIGRATION
@@ -163,7 +163,8 @@ def _change(connection: Connection, settings: Settings, name: str, script: Scrip
         connection.exec_driver_sql(statement)
     asked = connection.exec_driver_sql("select current_database(), current_user")
     database_name, user = asked.one()
-    _log.info("Database %s on %s, as %s", database_name, database.place(connection.engine), user)
+    place = database.place(connection.engine)
+    _log.info("Database %s on %s, as %s", *map(printable, (database_name, place, user)))
     process = waits.backend_pid(connection)
     connection.commit()
     with waits.upgrade_lock(connection, settings.upgrade_wait):
@@ -276,7 +277,7 @@ class _Warnings(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
         if message.startswith("WARNING:"):
-            _log.warning("%s", " ".join(message.removeprefix("WARNING:").split()))
+            _log.warning("%s", printable(" ".join(message.removeprefix("WARNING:").split())))
 
 
 def _report_warnings() -> None:

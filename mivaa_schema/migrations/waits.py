@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import exc, text
 from tqdm import tqdm
 
-from mivaa_schema.errors import MivaaError
+from mivaa_schema.errors import MivaaError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -203,12 +203,13 @@ def blockers(engine: Engine, waiting: int = 0) -> str:
         with engine.connect() as connection:
             return _blockers(connection, waiting) or "no session any more"
     except exc.SQLAlchemyError as error:
-        return f"unknown, because the server could not be asked ({' '.join(str(error).split())})"
+        return f"unknown, because the server could not be asked ({printable(error)})"
 
 
 def _blockers(connection: Connection, waiting: int) -> str | None:
     found = connection.execute(text(_BLOCKERS), {"waiting": waiting}).scalar()
-    return None if found is None else str(found)
+    # Names and queries of other sessions; a bar and a log show them, too.
+    return None if found is None else printable(found)
 
 
 @contextlib.contextmanager
@@ -264,7 +265,7 @@ class Display:
             self._phase = phase
         if not phase or not row["total"]:
             return
-        what = ": ".join(phase)
+        what = printable(": ".join(phase))
         if self._terminal is None:
             share = row["done"] / row["total"]
             self._say(f"{what}, {share:.0%}", key=phase, after=20)
@@ -288,7 +289,7 @@ class Display:
         """Log what has held for so many looks, and again while it lasts."""
         seen = self._seen[key] = self._seen.get(key, 0) + 1
         if (seen - after) % round(REPEAT_INTERVAL / POLL_INTERVAL) == 0:
-            _log.info("%s", message)
+            _log.info("%s", printable(message, len(message)))
 
 
 _UNLOCK = "select pg_advisory_unlock(:key) where pg_backend_pid() = :session"

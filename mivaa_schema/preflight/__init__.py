@@ -22,7 +22,7 @@ from sqlalchemy.dialects import postgresql
 
 from mivaa_schema import history
 from mivaa_schema.database import rolled_back
-from mivaa_schema.errors import MivaaError
+from mivaa_schema.errors import Lines, MivaaError, printable, printable_sql
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, CursorResult, Row
@@ -111,7 +111,7 @@ def refuse_what_cannot_be_adopted(connection: Connection, *, lock_members: bool 
     findings = _findings(connection, ("error",), lock_members)
     if findings:
         lines = "\n  ".join(f"{number}. {one}" for number, one in enumerate(findings, 1))
-        raise AdoptionRefused(count=len(findings), findings=lines)
+        raise AdoptionRefused(count=len(findings), findings=Lines(lines))
 
 
 def report(connection: Connection, *, lock_members: bool = False) -> list[Finding]:
@@ -275,9 +275,15 @@ def _findings(
             for query in queries(f"{severity}s", objects):
                 if _can_run(query, values):
                     rows = _run(connection, query, values, _SORTED)
-                    texts = [["?" if text is None else text for text in row] for row in rows]
-                    found += [Finding(severity, query.name, *row) for row in texts]
+                    found += [_finding(severity, query.name, *row) for row in rows]
     return found
+
+
+def _finding(severity: Severity, check: str, *texts: str | None) -> Finding:
+    """A finding whose texts, which hold names and values of the platform, are printable."""
+    object_, found, expected, remedy = ["?" if text is None else text for text in texts]
+    object_, found, expected = (printable(text, 500) for text in (object_, found, expected))
+    return Finding(severity, check, object_, found, expected, printable_sql(remedy))
 
 
 _SORTED = "select * from (\n{query}\n) f (object, found, expected, remedy) order by object, found"

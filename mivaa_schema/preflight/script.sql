@@ -26,9 +26,12 @@ end loop;
 {checks}
 
 if v_findings <> '[]' then
-  select string_agg(format('  %s. %s is %s; expected: %s. %s', n, coalesce(f ->> 'object', '?'),
-    coalesce(f ->> 'found', '?'), coalesce(f ->> 'expected', '?'), coalesce(f ->> 'remedy', '?')),
-    e'\n' order by n) into v_list
+  -- Names and values of the platform stay on their line, and send nothing to a terminal.
+  select string_agg(regexp_replace(
+    format('  %s. %s is %s; expected: %s. %s', n, coalesce(f ->> 'object', '?'),
+      coalesce(left(f ->> 'found', 500), '?'), coalesce(f ->> 'expected', '?'),
+      coalesce(f ->> 'remedy', '?')),
+    '[[:cntrl:]]', '?', 'g'), e'\n' order by n) into v_list
   from jsonb_array_elements(v_findings) with ordinality as i (f, n);
   raise exception using errcode = 'object_not_in_prerequisite_state',
     message = format('This database cannot be adopted as it is; nothing was changed. Errors: %s.',

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from mivaa_schema.errors import Lines
 from mivaa_schema.repair.access import Access
 from mivaa_schema.repair.base import Finding, Options, Repair, read
 from mivaa_schema.repair.constraints import Constraints
@@ -103,7 +104,7 @@ def apply(
         before = repair.survey(session.connection, options)
         session.connection.rollback()
         if before and not repairable(before):
-            reasons = "\n  ".join(
+            reasons = Lines.of(
                 f"{'an unknown number' if one.count is None else one.count} in {one.object}:"
                 f" {one.reason}"
                 for one in before

@@ -115,8 +115,11 @@ class Repair:
                 f"select i.reason, count(*) from ({one.query}) i where {_IN_SCOPE}"
                 " group by i.reason order by i.reason nulls first"
             )
-            rows = connection.execute(text(sql), one.parameters(connection, options))
-            found += [Finding(one.table, count, reason) for reason, count in rows]
+            rows = connection.execute(text(sql), one.parameters(connection, options)).all()
+            found += [Finding(one.table, count, reason) for reason, count in rows[:_MOST_REASONS]]
+            if rest := rows[_MOST_REASONS:]:
+                reason = f"of {len(rest)} further reasons: repair those that are listed first"
+                found.append(Finding(one.table, sum(count for _, count in rest), reason))
         return found
 
     def apply(self, session: WriteSession, options: Options) -> None:
@@ -204,6 +207,8 @@ def _mapped(known: Mapping[str, list[str]]) -> Iterator[dict[str, str]]:
 def _filled(sql: str, values: dict[str, str]) -> str:
     return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], sql)
 
+
+_MOST_REASONS = 50
 
 _IN_SCOPE = "(cast(:workspace as uuid) is null or i.workspace = cast(:workspace as uuid))"
 

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import psycopg2
 from psycopg2 import extensions
 
-from mivaa_schema.errors import MivaaError
+from mivaa_schema.errors import Lines, MivaaError
 from mivaa_schema.server import host
 
 if TYPE_CHECKING:
@@ -321,7 +321,8 @@ class EmbeddedServer:
             # After the server was killed, its child processes take a moment to end.
             if "shared memory block" not in tail or time.monotonic() > deadline:
                 source = f"Its log ({self.log})"
-                raise ServerNotStarted(folder=self.folder, source=source, detail=tail)
+                lines = Lines.of(tail.splitlines(), "")
+                raise ServerNotStarted(folder=self.folder, source=source, detail=lines)
             time.sleep(0.2)
         if port:
             self._set_password()
