@@ -20,7 +20,7 @@ begin
     'public.pdf_documents', 'public.processed_documents'
   ]::regclass[]
   loop
-    table_name := v_table;
+    table_name := v_table::text;
     perform pg_stat_clear_snapshot();
     v_before := greatest(
       pg_stat_get_last_analyze_time(v_table), pg_stat_get_last_autoanalyze_time(v_table)

@@ -14,7 +14,7 @@ declare
   v_tables constant regclass[] := array[
     'public.documents', 'public.document_chunks', 'public.pdf_documents',
     'public.processed_documents', 'public.workspaces', 'public.workspace_members'
-  ];
+  ]::regclass[];
   -- An index of less than a megabyte costs next to nothing.
   v_small constant integer := 128;
 begin

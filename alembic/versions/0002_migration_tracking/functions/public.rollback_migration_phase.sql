@@ -73,9 +73,9 @@ begin
             hint = 'Roll those back first, in the order given; one that is not completed is '
               'reverted by "alembic downgrade".';
   end if;
-  select v.version_num into v_before from mivaa.alembic_version v;
+  select v.version_num::text into v_before from mivaa.alembic_version v;
   execute v_phase.rollback_sql;
-  select v.version_num into v_after from mivaa.alembic_version v;
+  select v.version_num::text into v_after from mivaa.alembic_version v;
   if v_after is not distinct from v_before then
     raise exception 'the rollback SQL of phase % does not fit revision %',
       quote_literal(phase_param), v_before

@@ -118,7 +118,7 @@ begin
       while total_calls < v_calls loop
         execute v_explain || v_query into v_plan
         using v_workspace, v_document, v_document_embedding, v_chunk_embedding;
-        v_time := v_plan #>> '{0,Execution Time}';
+        v_time := (v_plan #>> '{0,Execution Time}')::numeric;
         v_hit := v_hit + (v_plan #>> '{0,Plan,Shared Hit Blocks}')::bigint;
         v_read := v_read + (v_plan #>> '{0,Plan,Shared Read Blocks}')::bigint;
         total_calls := total_calls + 1;

@@ -32,10 +32,14 @@ declare
   v_workspace uuid;
   v_look constant text := case
     when row_security_active('public.documents'::regclass)
-      then 'select o.* from mivaa.orphaned_chunks_of_request($2) o'
-    else 'select o.* from mivaa.orphaned_chunks($1, $2) o'
+      then 'select o.chunk_count, o.orphan_count, o.orphan_ids
+        from mivaa.orphaned_chunks_of_request($2) o'
+    else 'select o.chunk_count, o.orphan_count, o.orphan_ids
+      from mivaa.orphaned_chunks($1, $2) o'
   end;
-  v_found record;
+  v_chunks bigint;
+  v_orphans bigint;
+  v_orphan_ids uuid[];
   v_all_are_orphans boolean;
 begin
   operation := 'cleanup_orphaned_chunks';
@@ -75,15 +79,16 @@ begin
     return;
   end if;
   v_workspace := mivaa.resolve_existing_workspace(workspace_id_param, 'manage_documents');
-  execute v_look into v_found using v_workspace, case when v_dry_run then 0 else v_at_most end;
-  orphans_before := v_found.orphan_count;
-  v_all_are_orphans := v_found.orphan_count > 0 and v_found.orphan_count = v_found.chunk_count;
+  execute v_look into v_chunks, v_orphans, v_orphan_ids
+  using v_workspace, case when v_dry_run then 0 else v_at_most end;
+  orphans_before := v_orphans;
+  v_all_are_orphans := v_orphans > 0 and v_orphans = v_chunks;
   if v_dry_run then
-    affected_rows := v_found.orphan_count;
+    affected_rows := v_orphans;
     status := 'DRY_RUN';
-    orphans_after := v_found.orphan_count;
+    orphans_after := v_orphans;
     details := format(
-      'The document of %s of %s chunks does not exist.', orphans_before, v_found.chunk_count
+      'The document of %s of %s chunks does not exist.', orphans_before, v_chunks
     );
     if v_all_are_orphans then
       details := details || ' That is all of them, so they would not be deleted: look for the '
@@ -98,19 +103,19 @@ begin
   end if;
   if v_all_are_orphans then
     raise exception 'all % chunks of workspace % would count as orphans, expected fewer',
-      v_found.chunk_count, v_workspace
+      v_chunks, v_workspace
       using errcode = 'object_not_in_prerequisite_state',
             hint = 'Nothing was deleted. The documents are more likely lost, or not loaded yet: '
               'restore them. If the chunks are to go, delete them from document_chunks.';
   end if;
   delete from public.document_chunks c
-  where c.workspace_id = v_workspace and c.id = any (v_found.orphan_ids);
+  where c.workspace_id = v_workspace and c.id = any (v_orphan_ids);
   get diagnostics affected_rows = row_count;
-  execute v_look into v_found using v_workspace, 0;
-  orphans_after := v_found.orphan_count;
+  execute v_look into v_chunks, v_orphans, v_orphan_ids using v_workspace, 0;
+  orphans_after := v_orphans;
   status := case orphans_after when 0 then 'COMPLETED' else 'PARTIAL' end;
   details := case orphans_after
-    when 0 then format('None of the %s chunks that remain is an orphan.', v_found.chunk_count)
+    when 0 then format('None of the %s chunks that remain is an orphan.', v_chunks)
     else format('%s chunks without a document remain: call again.', orphans_after)
   end;
   return next;
