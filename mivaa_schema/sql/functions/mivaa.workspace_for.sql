@@ -23,7 +23,7 @@ declare
   v_choice uuid;
   v_workspace uuid;
   v_role text;
-  v_memberships integer;
+  v_memberships bigint;
 begin
   -- A misspelt permission is an error, since null would look like a refusal.
   if permission_name <> all (array['read', 'write', 'delete', 'manage_documents']) then
