@@ -1,0 +1,5 @@
+-- level: warning
+-- remedy: revoke execute from authenticated, or move it out of the schemas of the API
+select f.name as object, 'has the rights of its owner, and authenticated may call it' as detail
+from functions f
+where f.prosecdef and f.in_api and 'authenticated' = any (f.callers)
