@@ -107,14 +107,15 @@ def plpgsql_check(folder: Path = FOLDER) -> Path:
 
 def _debian(draft: Path) -> list[str]:
     """Options for an apt that reads one suite of Debian, and leaves that of the machine alone."""
-    listed = run(
-        "apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI)", "Created-By: Packages"
-    )
-    addresses = [line.split()[-1] for line in listed.splitlines() if line.startswith("Debian ")]
+    listed = run("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages")
+    addresses = [line for line in listed.split() if line.rstrip("/").endswith("/debian")]
     if not addresses or not KEYRING.exists():
-        raise AbsentError("the sources of apt have no package for it, and none of them is Debian's")
+        raise AbsentError(
+            f"apt has no package {PACKAGE}, and no source of Debian's to get it from"
+            " (`apt-get update` makes its sources known)"
+        )
     sources = draft / "sources.list"
-    # The archive of security updates has a longer one.
+    # Those of others, who name a folder so, are longer.
     address = min(addresses, key=len)
     sources.write_text(f"deb [signed-by={KEYRING}] {address} {SUITE} main\n")
     for name in ("state/lists/partial", "cache/archives/partial"):
