@@ -3,9 +3,10 @@
 Why: every phase is recorded from the first one on, with the SQL that takes it back.
 
 How: the table, closed to all but its owner, and the two functions that write and execute its
-records. The executing one runs with the rights of its caller and is granted to nobody. What it
-executes it compares with a digest in the private ledger, so that nothing is executed that somebody
-else has put into the table.
+records. A table that was there is looked at again under a lock: until it is closed, others may
+write what the checks before the upgrade have not seen. The executing function runs with the rights
+of its caller and is granted to nobody. What it executes it compares with a digest in the private
+ledger, so that nothing is executed that somebody else has put into the table.
 
 The downgrade loses: the records of earlier rollbacks.
 
@@ -33,7 +34,7 @@ from mivaa_schema.operations import (
     run,
     validate,
 )
-from mivaa_schema.operations.sql import MIGRATION, literal
+from mivaa_schema.operations.sql import MIGRATION, block, literal, recorded, when
 
 revision = "0002"
 down_revision = "0001"
@@ -63,6 +64,21 @@ CREATED_BY = foreign_key(
 )
 ONE_A_PHASE = index(
     "migration_tracking_migration_name_phase_key", TABLE, ["migration_name", "phase"], unique=True
+)
+REFUSE_FOREIGN_RECORDS = block(
+    when(
+        f"not {recorded('table', TABLE)}",
+        f"""\
+perform mivaa.lock_tables('share row exclusive', {literal(TABLE)});
+if exists (
+  select from {TABLE} where rollback_sql is not null or migration_name = {literal(MIGRATION)}
+) then
+  raise exception 'somebody has written into {TABLE} while the upgrade ran: rollback_sql, or a row '
+    'of migration {MIGRATION}'
+    using errcode = 'object_not_in_prerequisite_state',
+          hint = 'Nothing of it was executed. Delete what is not yours, then start again.';
+end if;""",
+    )
 )
 
 
@@ -122,7 +138,7 @@ def upgrade() -> None:
         comment="Phases of the migration; its owner executes what rollback_sql holds.",
     )
     # At once, and not with the other tables: its owner executes what stands in it.
-    run(table, close_table(TABLE))
+    run(table, close_table(TABLE), REFUSE_FOREIGN_RECORDS)
     with resumable(revision):
         run(adopt(STATUS, CREATED_BY))
         run(validate(STATUS, CREATED_BY))
