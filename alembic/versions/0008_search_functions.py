@@ -34,6 +34,7 @@ FUNCTIONS = (
     SQL.function("mivaa.l2_distance"),
     SQL.function("mivaa.l1_distance"),
     SQL.function("mivaa.max_inner_product"),
+    SQL.function("mivaa.unit_vector"),
     SQL.function("mivaa.validate_query_vector"),
     SQL.function("mivaa.search_documents_legacy"),
     SQL.function("mivaa.search_documents_mixed"),

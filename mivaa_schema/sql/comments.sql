@@ -47,6 +47,8 @@ comment on function mivaa.l1_distance(vector, vector) is
   'Taxicab distance of two vectors, under every search path.';
 comment on function mivaa.max_inner_product(vector, vector) is
   'Negative inner product of two vectors, under every search path.';
+comment on function mivaa.unit_vector(vector) is
+  'The vector of length 1 with the same direction.';
 comment on function mivaa.validate_query_vector(vector, vector, double precision, integer) is
   'The query vector of a search at length 1; an error where the search can have no answer.';
 comment on function mivaa.search_documents_legacy(

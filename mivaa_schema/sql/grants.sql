@@ -33,6 +33,7 @@ grant execute on function mivaa.half_cosine_distance(vector, vector) to authenti
 grant execute on function mivaa.l2_distance(vector, vector) to authenticated, service_role;
 grant execute on function mivaa.l1_distance(vector, vector) to authenticated, service_role;
 grant execute on function mivaa.max_inner_product(vector, vector) to authenticated, service_role;
+grant execute on function mivaa.unit_vector(vector) to authenticated, service_role;
 grant execute on function mivaa.validate_query_vector(vector, vector, double precision, integer)
   to authenticated, service_role;
 grant execute on function mivaa.search_documents_legacy(

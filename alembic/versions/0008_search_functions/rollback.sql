@@ -19,6 +19,8 @@ drop function if exists mivaa.search_documents_legacy(query_embedding_legacy vec
 
 drop function if exists mivaa.validate_query_vector(query_embedding vector, query_embedding_legacy vector, match_threshold double precision, match_count integer);
 
+drop function if exists mivaa.unit_vector(embedding vector);
+
 drop function if exists mivaa.max_inner_product(embedding vector, query vector);
 
 drop function if exists mivaa.l1_distance(embedding vector, query vector);

@@ -12,7 +12,7 @@ language plpgsql
 volatile
 parallel unsafe
 security invoker
-set search_path = pg_catalog, extensions, public, pg_temp
+set search_path = pg_catalog, pg_temp
 set hnsw.iterative_scan = 'relaxed_order'
 set enable_seqscan = on
 as $function$
@@ -30,8 +30,8 @@ declare
   v_calls constant integer := 3;
   v_explain constant text := 'explain (analyze, buffers, timing off, format json) ';
   v_document uuid;
-  v_document_embedding vector;
-  v_chunk_embedding vector;
+  v_document_embedding public.documents.embedding_v2%type;
+  v_chunk_embedding public.document_chunks.embedding_v2%type;
   v_query text;
   v_lacking text;
   v_plan jsonb;
@@ -87,7 +87,7 @@ begin
     (
       'document_vector_search',
       'select id, title from public.documents where workspace_id = $1
-       and embedding_v2 is not null order by embedding_v2 <=> $3 limit 10',
+       and embedding_v2 is not null order by mivaa.cosine_distance(embedding_v2, $3) limit 10',
       case
         when not v_sees_all then v_shared
         when v_document_embedding is null
@@ -98,7 +98,7 @@ begin
       'chunk_vector_search',
       'select id, content from public.document_chunks where workspace_id = $1
        and embedding_v2 is not null
-       order by embedding_v2::halfvec(768) <=> $4::halfvec(768) limit 10',
+       order by mivaa.half_cosine_distance(embedding_v2, $4) limit 10',
       case
         when not v_sees_all then v_shared
         when v_chunk_embedding is null

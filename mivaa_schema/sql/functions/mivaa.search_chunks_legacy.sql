@@ -20,7 +20,7 @@ stable
 parallel safe
 security invoker
 rows 10
-set search_path = pg_catalog, extensions, public, pg_temp
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
 set hnsw.iterative_scan = relaxed_order
 set hnsw.ef_search = 200
@@ -29,7 +29,7 @@ as $function$
 -- The chunks of a workspace that are nearest in the legacy space, or those of them that have no
 -- new embedding yet. Without an index of the platform on the legacy column it is an exact search.
 declare
-  v_query constant vector := l2_normalize(query_embedding_legacy);
+  v_query constant query_embedding_legacy%type := mivaa.unit_vector(query_embedding_legacy);
   v_limit integer := match_count;
   v_is_exact boolean := false;
   v_distance double precision;
@@ -43,15 +43,15 @@ begin
     in
       with near as materialized (
         select c.id, c.document_id, c.chunk_index, c.content, c.page_number, c.metadata,
-          c.embedding <=> v_query as distance
+          mivaa.cosine_distance(c.embedding, v_query) as distance
         from public.document_chunks c
         where c.workspace_id = workspace_id_param
           and c.embedding is not null
           and (c.embedding_v2 is null or not unmigrated_only)
           and (document_ids is null or c.document_id = any (document_ids))
         order by case
-          when v_is_exact then (c.embedding <=> v_query) + 0
-          else c.embedding <=> v_query
+          when v_is_exact then mivaa.cosine_distance(c.embedding, v_query) + 0
+          else mivaa.cosine_distance(c.embedding, v_query)
         end
         limit v_limit
       )

@@ -17,7 +17,7 @@ stable
 parallel safe
 security invoker
 rows 10
-set search_path = pg_catalog, extensions, public, pg_temp
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
 set hnsw.iterative_scan = relaxed_order
 set hnsw.ef_search = 200
@@ -26,22 +26,23 @@ as $function$
 -- The documents of a workspace that are nearest in the legacy space, or those of them that have no
 -- new embedding yet. Without an index of the platform on the legacy column it is an exact search.
 declare
-  v_query constant vector := l2_normalize(query_embedding_legacy);
+  v_query constant query_embedding_legacy%type := mivaa.unit_vector(query_embedding_legacy);
   v_distance double precision;
   v_found bigint;
 begin
   for v_is_exact in 0..1 loop
     for id, title, content, metadata, v_distance, v_found in
       with near as materialized (
-        select d.id, d.title, d.content, d.metadata, d.embedding <=> v_query as distance
+        select d.id, d.title, d.content, d.metadata,
+          mivaa.cosine_distance(d.embedding, v_query) as distance
         from public.documents d
         where d.workspace_id = workspace_id_param
           and d.status in ('active', 'published')
           and d.embedding is not null
           and (d.embedding_v2 is null or not unmigrated_only)
         order by case
-          when v_is_exact = 1 then (d.embedding <=> v_query) + 0
-          else d.embedding <=> v_query
+          when v_is_exact = 1 then mivaa.cosine_distance(d.embedding, v_query) + 0
+          else mivaa.cosine_distance(d.embedding, v_query)
         end
         limit match_count
       )

@@ -20,7 +20,7 @@ stable
 parallel safe
 security invoker
 rows 10
-set search_path = pg_catalog, extensions, public, pg_temp
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
 as $function$
 -- One list of the documents that have a new embedding and of those that still wait for one. The
@@ -38,7 +38,10 @@ begin
   end if;
   return query
   with moved as materialized (
-    select s.*, nullif(1 - (d.embedding <=> query_embedding_legacy), 'NaN') as legacy_similarity
+    select s.*,
+      nullif(
+        1 - mivaa.cosine_distance(d.embedding, query_embedding_legacy), 'NaN'
+      ) as legacy_similarity
     from public.search_documents_hybrid(
       query_embedding, null, workspace_id_param, match_threshold, match_count, query_model
     ) with ordinality as s (

@@ -9,30 +9,32 @@ language plpgsql
 immutable
 parallel safe
 security invoker
-set search_path = pg_catalog, extensions, public, pg_temp
+set search_path = pg_catalog, pg_temp
 as $function$
 -- The query vector of a search at length 1, or an error where the search cannot have an answer.
 -- The dimensions of an argument are not enforced by its type; a vector of zeros has no direction,
--- so no cosine either; squares of very large or very small numbers would leave the range.
+-- so no cosine either; squares of very large or very small numbers would leave the range. Vectors
+-- are looked at as arrays, with operators of pg_catalog.
 begin
   if query_embedding is null and query_embedding_legacy is null then
     raise exception 'there is no query vector'
       using errcode = 'null_value_not_allowed',
             hint = 'Pass query_embedding (768 dimensions), query_embedding_legacy (1536), or both.';
   end if;
-  if vector_dims(query_embedding) <> 768 then
-    raise exception 'query_embedding has % dimensions, expected 768', vector_dims(query_embedding)
+  if cardinality(query_embedding::real[]) <> 768 then
+    raise exception 'query_embedding has % dimensions, expected 768',
+      cardinality(query_embedding::real[])
       using errcode = 'invalid_parameter_value',
             hint = 'Ask the model for 768 dimensions; a vector of 1536 goes to '
               'query_embedding_legacy.';
   end if;
-  if vector_dims(query_embedding_legacy) <> 1536 then
+  if cardinality(query_embedding_legacy::real[]) <> 1536 then
     raise exception 'query_embedding_legacy has % dimensions, expected 1536',
-      vector_dims(query_embedding_legacy)
+      cardinality(query_embedding_legacy::real[])
       using errcode = 'invalid_parameter_value',
             hint = 'It is compared with the embeddings that were there before the migration.';
   end if;
-  if vector_norm(query_embedding) = 0 or vector_norm(query_embedding_legacy) = 0 then
+  if 0 = all (query_embedding::real[]) or 0 = all (query_embedding_legacy::real[]) then
     raise exception 'the query vector is all zeros, expected one that has a direction'
       using errcode = 'invalid_parameter_value', hint = 'Embed a text that is not empty.';
   end if;
@@ -45,6 +47,6 @@ begin
       using errcode = 'invalid_parameter_value',
             hint = 'It is a cosine; leave it out for 0, pass -1 for no threshold.';
   end if;
-  return l2_normalize(query_embedding);
+  return mivaa.unit_vector(query_embedding);
 end
 $function$;

@@ -23,7 +23,7 @@ stable
 parallel safe
 security invoker
 rows 10
-set search_path = pg_catalog, extensions, public, pg_temp
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
 set hnsw.iterative_scan = relaxed_order
 set hnsw.ef_search = 200
@@ -39,10 +39,9 @@ declare
   v_workspace constant uuid := mivaa.resolve_workspace(workspace_id_param, 'read');
   v_count constant integer := coalesce(match_count, 10);
   v_threshold constant double precision := coalesce(match_threshold, 0.0);
-  v_query constant vector := mivaa.validate_query_vector(
+  v_query constant query_embedding%type := mivaa.validate_query_vector(
     query_embedding, query_embedding_legacy, v_threshold, v_count
   );
-  v_half constant halfvec := v_query::halfvec;
   v_limit integer := v_count + greatest(10, v_count / 8);
   v_is_exact boolean := false;
   v_distance double precision;
@@ -73,15 +72,15 @@ begin
     in
       with near as materialized (
         select c.id, c.document_id, c.chunk_index, c.content, c.page_number, c.metadata,
-          c.embedding_model, c.embedding_v2 <=> v_query as distance
+          c.embedding_model, mivaa.cosine_distance(c.embedding_v2, v_query) as distance
         from public.document_chunks c
         where c.workspace_id = v_workspace
           and c.embedding_v2 is not null
           and (document_ids is null or c.document_id = any (document_ids))
         -- Plus zero: an order that no index has.
         order by case
-          when v_is_exact then (c.embedding_v2 <=> v_query) + 0
-          else c.embedding_v2::halfvec(768) <=> v_half
+          when v_is_exact then mivaa.cosine_distance(c.embedding_v2, v_query) + 0
+          else mivaa.half_cosine_distance(c.embedding_v2, v_query)
         end
         limit v_limit
       )

@@ -20,7 +20,7 @@ stable
 parallel safe
 security invoker
 rows 10
-set search_path = pg_catalog, extensions, public, pg_temp
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
 set hnsw.iterative_scan = relaxed_order
 set hnsw.ef_search = 200
@@ -34,7 +34,7 @@ declare
   v_workspace constant uuid := mivaa.resolve_workspace(workspace_id_param, 'read');
   v_count constant integer := coalesce(match_count, 10);
   v_threshold constant double precision := coalesce(match_threshold, 0.0);
-  v_query constant vector := mivaa.validate_query_vector(
+  v_query constant query_embedding%type := mivaa.validate_query_vector(
     query_embedding, query_embedding_legacy, v_threshold, v_count
   );
   v_distance double precision;
@@ -55,15 +55,15 @@ begin
     for id, title, content, metadata, embedding_model, v_distance, v_found in
       with near as materialized (
         select d.id, d.title, d.content, d.metadata, d.embedding_model,
-          d.embedding_v2 <=> v_query as distance
+          mivaa.cosine_distance(d.embedding_v2, v_query) as distance
         from public.documents d
         where d.workspace_id = v_workspace
           and d.status in ('active', 'published')
           and d.embedding_v2 is not null
         -- Plus zero: an order that no index has.
         order by case
-          when v_is_exact = 1 then (d.embedding_v2 <=> v_query) + 0
-          else d.embedding_v2 <=> v_query
+          when v_is_exact = 1 then mivaa.cosine_distance(d.embedding_v2, v_query) + 0
+          else mivaa.cosine_distance(d.embedding_v2, v_query)
         end
         limit v_count
       )

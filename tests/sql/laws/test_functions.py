@@ -51,17 +51,17 @@ def granted() -> str:
 
 LAWS = (
     Law(
-        "every function pins its search_path to schemas in which API roles cannot create",
+        "every function finds operators and functions in pg_catalog alone",
         # Schemas of temporary objects are searched first for types, unless the path names them;
         # an empty path does not. A body that begins with RETURN is parsed when the function is
         # created, and looks for nothing later.
         "select name from functions where prosqlbody is null"
-        " and not coalesce(proconfig, '{}') && array["
-        "'search_path=pg_catalog, pg_temp',"
-        " 'search_path=pg_catalog, extensions, public, pg_temp']",
-        "set search_path = pg_catalog, pg_temp; or pg_catalog, extensions, public, pg_temp for"
-        " vector types",
+        " and 'search_path=pg_catalog, pg_temp' <> all (coalesce(proconfig, '{}'))",
+        "set search_path = pg_catalog, pg_temp; vectors are compared by mivaa.cosine_distance and"
+        " the like",
         {
+            planted() + "alter function mivaa.planted() set search_path = pg_catalog, public,"
+            " pg_temp": "mivaa.planted()",
             planted() + "alter function mivaa.planted() reset search_path": "mivaa.planted()",
             planted() + "alter function mivaa.planted() set search_path = ''": "mivaa.planted()",
             planted() + "alter function mivaa.planted() set search_path = public": (

@@ -4,7 +4,7 @@ language plpgsql
 volatile
 parallel unsafe
 security invoker
-set search_path = pg_catalog, extensions, public, pg_temp
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '100ms'
 as $function$
 -- Rolls a completed phase back: executes the downgrades that the chain recorded for it. Leaves
@@ -74,7 +74,15 @@ begin
               'reverted by "alembic downgrade".';
   end if;
   select v.version_num::text into v_before from mivaa.alembic_version v;
+  -- It names the type of vectors, wherever pgvector was installed.
+  perform pg_catalog.set_config(
+    'search_path', format('pg_catalog, %I, pg_temp', n.nspname), true
+  )
+  from pg_catalog.pg_extension e
+  join pg_catalog.pg_namespace n on n.oid = e.extnamespace
+  where e.extname = 'vector';
   execute v_phase.rollback_sql;
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   select v.version_num::text into v_after from mivaa.alembic_version v;
   if v_after is not distinct from v_before then
     raise exception 'the rollback SQL of phase % does not fit revision %',

@@ -2,13 +2,15 @@ create function mivaa.complete_embedding_status()
 returns trigger
 language plpgsql
 security invoker
-set search_path = pg_catalog, extensions, public, pg_temp
+set search_path = pg_catalog, pg_temp
 as $function$
 -- Keeps the status true to the embedding: a row that gets one is completed, a row that loses its
 -- own is pending. A status or a time that the statement gives itself stands, and writing back the
 -- embedding that is there, as whole-row updates do, says nothing.
+-- Vectors are compared as arrays, with an operator of pg_catalog.
 begin
-  if tg_op = 'UPDATE' and new.embedding_v2 is not distinct from old.embedding_v2 then
+  if tg_op = 'UPDATE' and new.embedding_v2::real[] is not distinct from old.embedding_v2::real[]
+  then
     return new;
   end if;
   if new.embedding_migration_status = coalesce(old.embedding_migration_status, 'pending') then

@@ -23,7 +23,7 @@ stable
 parallel safe
 security invoker
 rows 10
-set search_path = pg_catalog, extensions, public, pg_temp
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
 as $function$
 -- One list of the chunks that have a new embedding and of those that still wait for one, in the
@@ -41,7 +41,10 @@ begin
   end if;
   return query
   with moved as materialized (
-    select s.*, nullif(1 - (c.embedding <=> query_embedding_legacy), 'NaN') as legacy_similarity
+    select s.*,
+      nullif(
+        1 - mivaa.cosine_distance(c.embedding, query_embedding_legacy), 'NaN'
+      ) as legacy_similarity
     from public.search_document_chunks_hybrid(
       query_embedding, null, workspace_id_param, match_threshold, match_count, document_ids,
       query_model

@@ -4,12 +4,13 @@ language plpgsql
 stable
 parallel restricted
 security invoker
-set search_path = pg_catalog, extensions, public, pg_temp
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
 as $function$
 -- Whether everything that search should find has an embedding, whether the recorded states are
 -- true, and whether an embedding is zero: cosine distance knows no direction of it, so it is never
--- found. A null argument means the whole database.
+-- found. A null argument means the whole database. Vectors are looked at as arrays, with operators
+-- of pg_catalog.
 begin
   return query
   select f.*
@@ -28,7 +29,7 @@ begin
         where t.embedding_migration_status in ('pending', 'failed') and t.embedding_v2 is not null
       ) as stale,
       count(*) filter (
-        where vector_norm(t.embedding) = 0 or vector_norm(t.embedding_v2) = 0
+        where 0 = all (t.embedding::real[]) or 0 = all (t.embedding_v2::real[])
       ) as zero
     from public.documents t
     where workspace_id_param is null or t.workspace_id = workspace_id_param
@@ -47,7 +48,7 @@ begin
         where t.embedding_migration_status in ('pending', 'failed') and t.embedding_v2 is not null
       ) as stale,
       count(*) filter (
-        where vector_norm(t.embedding) = 0 or vector_norm(t.embedding_v2) = 0
+        where 0 = all (t.embedding::real[]) or 0 = all (t.embedding_v2::real[])
       ) as zero
     from public.document_chunks t
     where workspace_id_param is null or t.workspace_id = workspace_id_param
