@@ -248,8 +248,8 @@ LEAKS = {
     ),
     "a claim is believed": rewritten(
         "mivaa.get_workspace_id()",
-        "return mivaa.workspace_for()",
-        "return coalesce(mivaa.workspace_for(), mivaa.uuid_or_null("
+        "return mivaa.workspace_for(null::text)",
+        "return coalesce(mivaa.workspace_for(null::text), mivaa.uuid_or_null("
         "mivaa.json_setting('request.jwt.claims') ->> 'workspace_id'))",
     ),
     "the metadata that users write comes first": rewritten(
@@ -303,7 +303,7 @@ RARER_LEAKS = {
     ),
     "everybody is a colleague": rewritten(
         "mivaa.is_colleague(uuid)",
-        "m.workspace_id = mivaa.workspace_for()",
+        "m.workspace_id = mivaa.workspace_for(null::text)",
         "true",
     ),
 }

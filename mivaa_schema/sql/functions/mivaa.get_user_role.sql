@@ -13,7 +13,7 @@ begin
     select m.role
     from public.workspace_members m
     where m.user_id = mivaa.user_id()
-      and m.workspace_id = mivaa.workspace_for()
+      and m.workspace_id = mivaa.workspace_for(null::text)
       and m.status = 'active'
   );
 end

@@ -8,6 +8,6 @@ set search_path = pg_catalog, pg_temp
 as $function$
 -- The workspace of this request, or null; never an error.
 begin
-  return mivaa.workspace_for();
+  return mivaa.workspace_for(null::text);
 end
 $function$;

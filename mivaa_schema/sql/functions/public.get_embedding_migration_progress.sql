@@ -23,7 +23,7 @@ declare
   v_workspace uuid;
 begin
   if row_security_active('public.documents'::regclass) then
-    v_workspace := mivaa.resolve_workspace(null, 'read');
+    v_workspace := mivaa.resolve_workspace(null::uuid, 'read');
   end if;
   return query
   select s.table_name, s.total, s.migrated, s.total - s.migrated - s.failed - s.skipped,

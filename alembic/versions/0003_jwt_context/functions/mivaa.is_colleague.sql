@@ -12,7 +12,7 @@ begin
   return exists (
     select from public.workspace_members m
     where m.user_id = colleague_id
-      and m.workspace_id = mivaa.workspace_for()
+      and m.workspace_id = mivaa.workspace_for(null::text)
       and m.status = 'active'
   );
 end

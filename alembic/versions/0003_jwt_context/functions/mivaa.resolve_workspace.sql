@@ -27,7 +27,7 @@ begin
     end if;
   end if;
   -- Refused; what follows finds out why.
-  v_workspace := mivaa.workspace_for();
+  v_workspace := mivaa.workspace_for(null::text);
   if v_workspace is null then
     raise exception 'this request has no workspace'
       using errcode = 'insufficient_privilege',

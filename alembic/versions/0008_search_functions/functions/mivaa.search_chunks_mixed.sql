@@ -28,6 +28,9 @@ set plan_cache_mode = force_custom_plan
 as $function$
 -- One list of the chunks that have a new embedding and of those that still wait for one, in the
 -- order that mivaa.search_documents_mixed explains.
+declare
+  -- A null of its type: no other function of the name can fit better.
+  v_no_legacy constant query_embedding%type := null;
 begin
   if query_embedding is null then
     return query
@@ -46,7 +49,7 @@ begin
         1 - mivaa.cosine_distance(c.embedding, query_embedding_legacy), 'NaN'
       ) as legacy_similarity
     from public.search_document_chunks_hybrid(
-      query_embedding, null, workspace_id_param, match_threshold, match_count, document_ids,
+      query_embedding, v_no_legacy, workspace_id_param, match_threshold, match_count, document_ids,
       query_model
     ) with ordinality as s (
       id, document_id, chunk_index, content, similarity, embedding_version, page_number,

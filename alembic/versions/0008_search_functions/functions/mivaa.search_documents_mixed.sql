@@ -27,6 +27,9 @@ as $function$
 -- cosines of two models are never compared: a waiting document comes after those with a new
 -- embedding that are nearer in the legacy space. Where these have no legacy embedding to compare,
 -- the two lists take turns.
+declare
+  -- A null of its type: no other function of the name can fit better.
+  v_no_legacy constant query_embedding%type := null;
 begin
   if query_embedding is null then
     return query
@@ -43,7 +46,7 @@ begin
         1 - mivaa.cosine_distance(d.embedding, query_embedding_legacy), 'NaN'
       ) as legacy_similarity
     from public.search_documents_hybrid(
-      query_embedding, null, workspace_id_param, match_threshold, match_count, query_model
+      query_embedding, v_no_legacy, workspace_id_param, match_threshold, match_count, query_model
     ) with ordinality as s (
       id, title, content, similarity, embedding_version, metadata, embedding_model, place
     )
