@@ -15,7 +15,8 @@ GENEROUS = (
     "alter default privileges grant all on schemas to authenticated, anon, somebody",
 )
 OPEN = sa.text("""
-select n.nspname as name, pg_get_userbyid(a.grantee) as grantee, a.privilege_type
+select n.nspname as name, case a.grantee when 0 then 'public'
+  else pg_get_userbyid(a.grantee) end as grantee, a.privilege_type
 from pg_namespace n, aclexplode(n.nspacl) a where n.nspname = 'mivaa' and a.grantee <> n.nspowner
 union all
 select c.oid::regclass::text, case a.grantee when 0 then 'public'
@@ -45,3 +46,14 @@ def test_no_default_privilege_opens_the_records(platform_database: Database, rev
     assert open_to(platform_database) <= API
     platform_database.upgrade()
     assert open_to(platform_database) == API
+
+
+@both_majors
+def test_an_empty_schema_that_was_there_before_is_closed_to_public(
+    platform_database: Database,
+) -> None:
+    with platform_database.owner() as connection:
+        connection.exec_driver_sql("create schema mivaa; grant usage on schema mivaa to public")
+    assert ("mivaa", "public", "USAGE") in open_to(platform_database)
+    platform_database.upgrade("0001")
+    assert not [right for right in open_to(platform_database) if right[1] == "public"]
