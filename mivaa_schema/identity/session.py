@@ -2,7 +2,8 @@
 
 Whoever may send SQL of their own can prepare a statement under the name that a driver has chosen,
 put a schema before pg_catalog, or change how literals are read. So all of this is sent as text that
-is never prepared, with qualified names and with literals that are read alike under every setting.
+is never prepared, with qualified names and operators and with literals that are read alike under
+every setting.
 """
 
 from __future__ import annotations
@@ -194,9 +195,10 @@ _FORGET = "; ".join(
 )
 
 _READ = """
-select name, setting, source = 'session' from pg_catalog.pg_settings
-where source = 'session' and name not in ('role', 'session_authorization')
-  or name = 'search_path'
+select name, setting, source operator(pg_catalog.=) 'session' from pg_catalog.pg_settings
+where name operator(pg_catalog.=) 'search_path'
+  or source operator(pg_catalog.=) 'session'
+  and name operator(pg_catalog.<>) all (array['role', 'session_authorization'])
 """
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from fixtures.databases import OWNER, Database
-from fixtures.identities import POOL_OF_ONE, SYNC, Engines, address
+from fixtures.identities import HOSTILE, POOL_OF_ONE, SYNC, Engines, address
 from mivaa_schema.identity import guard
 
 
@@ -41,3 +41,13 @@ def engines(shared_world: Database) -> Iterator[Engines]:
 def engine(request: pytest.FixtureRequest, engines: Engines) -> Engine:
     """A guarded engine of each synchronous driver."""
     return engines(request.param)
+
+
+@pytest.fixture
+def hostile_world(shared_world: Database) -> Iterator[Database]:
+    """The shared world with a schema of an attacker's, for the time of a test."""
+    with shared_world.superuser() as connection:
+        connection.exec_driver_sql(HOSTILE)
+    yield shared_world
+    with shared_world.superuser() as connection:
+        connection.exec_driver_sql("drop schema evil cascade")

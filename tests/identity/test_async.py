@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import exc, select, text
+from sqlalchemy import event, exc, select, text
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
     AsyncEngine,
@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from fixtures.databases import Database
-from fixtures.identities import ADA, ASYNC, BEN, LEAVE, address, async_engine
+from fixtures.identities import ADA, ASYNC, BEN, LEAVE, address, async_engine, lead_to_evil
 from fixtures.people import Person, World
 from mivaa_schema.identity import Identity, IdentityMissing, identify
 from mivaa_schema.identity.errors import (
@@ -233,6 +233,25 @@ def test_an_engine_without_a_guard_is_refused(shared_world: Database, driver: st
         await engine.dispose()
 
     asyncio.run(scene())
+
+
+def test_names_in_a_schema_before_pg_catalog_are_not_taken_for_those_of_the_guard(
+    play: Any, hostile_world: Database
+) -> None:
+    async def scene(engine: AsyncEngine) -> None:
+        event.listen(engine.sync_engine, "connect", lead_to_evil)
+        for who, workspace in ((ADA, W.a), (BEN, W.b)):
+            async with AsyncSession(engine) as session:
+                identify(session, who)
+                asked = "select current_user, current_schema()"
+                assert (await session.execute(text(asked))).one() == ("authenticated", "evil")
+                assert set(await session.scalars(WORKSPACES)) == {workspace}
+                with pytest.raises(exc.DBAPIError, match="planted"):
+                    await session.execute(
+                        text("select 'x'::pg_catalog.text = 'x'::pg_catalog.text")
+                    )
+
+    play(scene, hostile_world)
 
 
 def test_a_factory_and_a_search_work_as_the_user(play: Any) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from fixtures.clusters import SUPERUSER
 from fixtures.databases import Database
-from fixtures.identities import ADA, BEN, LEAVE, SYNC, Engines
+from fixtures.identities import ADA, BEN, LEAVE, SYNC, Engines, lead_to_evil
 from fixtures.people import Person, World, named
 from mivaa_schema.identity import Identity, IdentityMissing, guard, identify
 from mivaa_schema.identity.errors import (
@@ -776,6 +776,20 @@ def test_the_search_path_is_that_of_the_application_whatever_a_request_sets(
             assert connection.scalar(text("show search_path")) == own
     with session_of(engine, ADA) as session:
         assert session.scalar(text("show search_path")) == own
+
+
+@pytest.mark.usefixtures("hostile_world")
+def test_names_in_a_schema_before_pg_catalog_are_not_taken_for_those_of_the_guard(
+    engine: Engine,
+) -> None:
+    event.listen(engine, "connect", lead_to_evil)
+    for who, workspace in ((ADA, W.a), (BEN, W.b)):
+        with session_of(engine, who) as session:
+            asked = "select current_user, current_schema()"
+            assert session.execute(text(asked)).one() == ("authenticated", "evil")
+            assert set(session.scalars(select(Document.workspace_id))) == {workspace}
+            with pytest.raises(exc.DBAPIError, match="planted"):
+                session.execute(text("select 'x'::pg_catalog.text = 'x'::pg_catalog.text"))
 
 
 # What a request leaves behind.
