@@ -245,18 +245,9 @@ def test_a_cast_of_the_attacker_changes_its_own_types_alone(attacked: Database) 
 def test_nothing_can_be_planted_where_search_paths_lead(attacked: Database) -> None:
     """And there is no schema to be made that a path could be pointed at."""
     with superuser(attacked) as connection:
-        paths = run(
-            connection,
-            "select distinct s.name from pg_proc p, unnest(p.proconfig) c (setting),"
-            " unnest(string_to_array(split_part(c.setting, '=', 2), ', ')) s (name)"
-            " where p.pronamespace in ('mivaa'::regnamespace, 'public'::regnamespace)"
-            " and c.setting like 'search_path=%'",
-        )
-        schemas = {name for (name,) in paths} - {'""', "pg_temp"} | {"mivaa", "auth"}
-        assert {"pg_catalog", "public", "extensions"} <= schemas
         for role in ("anon", "authenticated", "service_role"):
             become(connection, Attacker(role, role))
-            for schema in sorted(schemas):
+            for schema in ("pg_catalog", "public", "extensions", "mivaa", "auth"):
                 create = (
                     f"create function {schema}.planted() returns int language sql as 'select 1'"
                 )
