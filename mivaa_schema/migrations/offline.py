@@ -174,7 +174,8 @@ end if;"""
     return [block(missing, declare="v_missing text;"), block(vector, declare="v_found text;")]
 
 
-_SLOT = "\0"
+_SLOT = "\ufffd"
+"""A character that no message of ours has."""
 
 
 def _raise(error: MivaaError, value: str) -> str:

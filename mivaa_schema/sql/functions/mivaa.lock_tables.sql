@@ -60,7 +60,7 @@ exception when lock_not_available or deadlock_detected then
     format('process %s (%s), in a transaction for %s s, last query: %s', a.pid,
       coalesce(nullif(a.application_name, ''), 'no application name'),
       round(extract(epoch from clock_timestamp() - a.xact_start)),
-      regexp_replace(left(a.query, 200), '\s+', ' ', 'g')),
+      regexp_replace(left(a.query, 200), '[[:space:][:cntrl:]]+', ' ', 'g')),
     '; ' order by a.xact_start
   ) into v_users
   from pg_stat_activity a

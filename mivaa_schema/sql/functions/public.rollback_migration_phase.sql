@@ -36,7 +36,9 @@ begin
       coalesce(quote_literal(migration_name_param), 'null')
       using errcode = 'invalid_parameter_value',
             hint = 'Recorded are: ' || coalesce(
-              (select string_agg(t.migration_name || '/' || t.phase, ', ' order by t.started_at)
+              (select left(string_agg(
+                 regexp_replace(t.migration_name || '/' || t.phase, '[[:cntrl:]]', '?', 'g'), ', '
+                 order by t.started_at), 500)
                from public.migration_tracking t), 'none') || '.';
   end if;
   if v_phase.status <> 'completed' then
@@ -62,7 +64,9 @@ begin
             hint = 'Nothing was executed: somebody else may have written it. Revert the phase '
               'with "alembic downgrade".';
   end if;
-  select string_agg(t.phase, ', ' order by t.started_at desc) into v_later
+  select left(string_agg(
+    regexp_replace(t.phase, '[[:cntrl:]]', '?', 'g'), ', ' order by t.started_at desc), 500)
+  into v_later
   from public.migration_tracking t
   where t.migration_name = migration_name_param
     and t.status in ('running', 'completed')

@@ -100,7 +100,7 @@ begin
       exit when similarity <= v_threshold or v_returned = v_count;
       if embedding_model <> query_model then
         raise exception 'the query was embedded by %, chunk % by %',
-          query_model, id, embedding_model
+          left(query_model, 100), id, left(embedding_model, 100)
           using errcode = 'invalid_parameter_value',
                 hint = 'Vectors of two models cannot be compared: embed the query with the '
                   'model of the chunks, or the chunks anew.';

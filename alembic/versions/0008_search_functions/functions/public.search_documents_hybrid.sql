@@ -79,7 +79,7 @@ begin
       exit when similarity <= v_threshold;
       if embedding_model <> query_model then
         raise exception 'the query was embedded by %, document % by %',
-          query_model, id, embedding_model
+          left(query_model, 100), id, left(embedding_model, 100)
           using errcode = 'invalid_parameter_value',
                 hint = 'Vectors of two models cannot be compared: embed the query with the '
                   'model of the documents, or the documents anew.';

@@ -45,7 +45,8 @@ begin
     and (
       not (i.indisvalid and i.indisready)
       or (
-        v_sees_all and not i.indisunique and x.relpages >= v_small and pg_stat_get_numscans(i.indexrelid) = 0
+        v_sees_all and not i.indisunique and x.relpages >= v_small
+        and pg_stat_get_numscans(i.indexrelid) = 0
       )
     )
   order by 4;
