@@ -37,6 +37,8 @@ create policy guide on public.guide_{0} to authenticated using (workspace_id in
 def install_guide(engine: Engine) -> None:
     """Copy the tables, with their rows and indexes, and put the guide's policies on them."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        # A copy has no gaps, and is scanned faster for that alone.
+        connection.exec_driver_sql("vacuum full public.documents, public.document_chunks")
         for statement in GUIDE.split(";")[:-1]:
             connection.exec_driver_sql(statement)
         for table in ("documents", "document_chunks"):

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 GRANTEES = ("owner", "public", "anon", "authenticated", "service_role", "supabase_auth_admin")
 """The roles that the revisions grant something to, or take everything from."""
 
-VERSION_TABLE = CatalogObject("table", "mivaa.alembic_version")
-"""Alembic's own, so that no catalog of a revision has it."""
-
 _READS = {"schema": {"USAGE"}, "table": {"SELECT"}}
 """What a role needs to look for drift; anybody may be given that on the records of the chain."""
 
@@ -100,8 +97,9 @@ def read_grantees(connection: Connection) -> Grantees:
 def open_doors(connection: Connection) -> list[tuple[CatalogObject, str, str, str]]:
     """What else lets a role past the policies: object, property, found and expected.
 
-    The privilege CREATE on a schema of our search paths (what is planted there can run as the owner
-    of the tables), roles of the API with BYPASSRLS, privileges on the table of versions.
+    The privilege CREATE where upgrades search for names; roles of users that no policy binds, or
+    that are members of such a role; privileges on Alembic's own table, which no catalog of a
+    revision has.
     """
     sql = (Path(__file__).parent / "open_doors.sql").read_text(encoding="utf-8")
     rows = connection.exec_driver_sql(sql)

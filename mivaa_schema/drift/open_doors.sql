@@ -2,7 +2,7 @@ with owner as (
   -- What lets a role past the policies, beside the objects of the revisions.
   select nspowner as oid from pg_catalog.pg_namespace where nspname = 'mivaa'
 ), granted as (
-  -- What is planted in a schema of our search paths can run as the owner.
+  -- Upgrades search these schemas: what is planted there can run as the owner.
   select 'schema' as kind, quote_ident(n.nspname) as name, 'create' as property, a.grantee
   from pg_catalog.pg_namespace n cross join lateral aclexplode(n.nspacl) a
   where n.nspname in ('public', 'extensions')
