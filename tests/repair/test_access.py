@@ -60,8 +60,7 @@ def restored_without_privileges(source: Database, target: Database) -> None:
     )
     there = ("CREATE SCHEMA public", "CREATE SCHEMA mivaa", "COMMENT ON SCHEMA public")
     lines = [line for line in dump.stdout.splitlines() if not line.startswith(there)]
-    # A function's SET clause may name settings of the library, unknown until it is loaded.
-    sql = "select '[1]'::extensions.vector;\n" + "\n".join(lines)
+    sql = "\n".join(lines)
     done = subprocess.run(
         [program(target.major, "psql"), "--no-psqlrc", "-q", "-v", "ON_ERROR_STOP=1", target.url()],
         input=sql,

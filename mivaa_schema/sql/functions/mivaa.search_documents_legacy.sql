@@ -14,22 +14,28 @@ returns table (
 )
 language plpgsql
 stable
-parallel safe
+parallel unsafe
 security invoker
 rows 10
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
-set hnsw.iterative_scan = relaxed_order
-set hnsw.ef_search = 200
-set ivfflat.iterative_scan = relaxed_order
 as $function$
 -- The documents of a workspace that are nearest in the legacy space, or those of them that have no
 -- new embedding yet. Without an index of the platform on the legacy column it is an exact search.
 declare
   v_query constant query_embedding_legacy%type := mivaa.unit_vector(query_embedding_legacy);
+  -- What the session has, read once the library of pgvector is loaded.
+  v_iterative_scan constant text := current_setting('hnsw.iterative_scan', true);
+  v_ef_search constant text := current_setting('hnsw.ef_search', true);
+  v_lists_scan constant text := current_setting('ivfflat.iterative_scan', true);
   v_distance double precision;
   v_found bigint;
 begin
+  -- No SET clause: a role that is no superuser could not create the function, or restore it,
+  -- before the library is loaded.
+  perform set_config('hnsw.iterative_scan', 'relaxed_order', true);
+  perform set_config('hnsw.ef_search', '200', true);
+  perform set_config('ivfflat.iterative_scan', 'relaxed_order', true);
   for v_is_exact in 0..1 loop
     for id, title, content, metadata, v_distance, v_found in
       with near as materialized (
@@ -58,5 +64,8 @@ begin
     end loop;
     exit when v_found >= match_count;
   end loop;
+  perform set_config('hnsw.iterative_scan', v_iterative_scan, true);
+  perform set_config('hnsw.ef_search', v_ef_search, true);
+  perform set_config('ivfflat.iterative_scan', v_lists_scan, true);
 end
 $function$;

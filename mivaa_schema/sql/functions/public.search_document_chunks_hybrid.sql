@@ -1,5 +1,5 @@
 create function public.search_document_chunks_hybrid(
-  query_embedding vector(768),
+  query_embedding vector(768) default null,
   query_embedding_legacy vector(1536) default null,
   workspace_id_param uuid default null,
   match_threshold double precision default 0.0,
@@ -20,13 +20,11 @@ returns table (
 )
 language plpgsql
 stable
-parallel safe
+parallel unsafe
 security invoker
 rows 10
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
-set hnsw.iterative_scan = relaxed_order
-set hnsw.ef_search = 200
 as $function$
 -- The chunks of a workspace that are nearest to a query, nearest first; only chunks of active and
 -- published documents, and of the given documents where some are given. An argument that is null
@@ -42,6 +40,9 @@ declare
   v_query constant query_embedding%type := mivaa.validate_query_vector(
     query_embedding, query_embedding_legacy, v_threshold, v_count
   );
+  -- What the session has, read once the library of pgvector is loaded.
+  v_iterative_scan constant text := current_setting('hnsw.iterative_scan', true);
+  v_ef_search constant text := current_setting('hnsw.ef_search', true);
   v_limit integer := v_count + greatest(10, v_count / 8);
   v_is_exact boolean := false;
   v_distance double precision;
@@ -65,6 +66,10 @@ begin
     ) f;
     return;
   end if;
+  -- No SET clause: a role that is no superuser could not create the function, or restore it,
+  -- before the library is loaded.
+  perform set_config('hnsw.iterative_scan', 'relaxed_order', true);
+  perform set_config('hnsw.ef_search', '200', true);
   embedding_version := 'v2';
   loop
     for id, document_id, chunk_index, content, page_number, metadata, embedding_model,
@@ -118,5 +123,7 @@ begin
       v_is_exact := true;
     end if;
   end loop;
+  perform set_config('hnsw.iterative_scan', v_iterative_scan, true);
+  perform set_config('hnsw.ef_search', v_ef_search, true);
 end
 $function$;

@@ -287,6 +287,36 @@ def test_a_query_of_another_model_is_refused(library: Library, function: str) ->
         )
 
 
+SCANS = """
+select current_setting('hnsw.iterative_scan', true), current_setting('hnsw.ef_search', true)
+"""
+
+
+@both_majors
+@both_functions
+def test_the_settings_of_a_scan_end_with_the_search(library: Library, function: str) -> None:
+    """Found or refused, in a session that has set its own and in one that has not."""
+    person = W.person("viewer")
+    call = f"select count(*) from public.{function}(array_fill(1, array[768])::vector"
+    refused = f"{call}, match_count => 0)"
+    library.database.engine("authenticator").dispose()
+    for own in (("off", "40"), ("strict_order", "77")):
+        with as_user(library.database, person) as connection:
+            if own != ("off", "40"):
+                for name, value in zip(("iterative_scan", "ef_search"), own, strict=True):
+                    connection.exec_driver_sql(f"set local hnsw.{name} = {value}")
+            connection.exec_driver_sql(f"{call})")
+            assert connection.exec_driver_sql(SCANS).one() == own
+            with pytest.raises(exc.DBAPIError), connection.begin_nested():
+                connection.exec_driver_sql(refused)
+            assert connection.exec_driver_sql(SCANS).one() == own
+            legacy_ = "query_embedding_legacy => array_fill(1, array[1536])::vector"
+            for both in (f"{call}, {legacy_})", f"select 1 from public.{function}({legacy_})"):
+                connection.exec_driver_sql(both)
+                assert connection.exec_driver_sql(SCANS).one() == own
+            connection.rollback()
+
+
 # While embeddings move
 
 

@@ -17,7 +17,7 @@ returns table (
 )
 language plpgsql
 stable
-parallel safe
+parallel unsafe
 security invoker
 rows 10
 set search_path = pg_catalog, pg_temp
