@@ -173,8 +173,14 @@ def adopt_vector_extension() -> Operation:
 
 
 def release_vector_extension() -> str:
-    """Drop extension vector if the chain created it."""
-    return block(undo("extension", "vector", "drop extension vector;"))
+    """Drop extension vector if the chain created it, and nobody else uses it by now."""
+    drop_unused = """\
+begin
+  drop extension vector;
+exception when dependent_objects_still_exist then
+  raise warning 'extension vector stays: others use it';
+end;"""
+    return block(undo("extension", "vector", drop_unused))
 
 
 def upgrade() -> None:

@@ -1,13 +1,15 @@
-"""What a downgrade would lose: the rows of its tables, and the values of its columns."""
+"""What stands against a downgrade: rows and values that it would lose, and what others use."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
 from mivaa_schema import history
-from mivaa_schema.errors import MivaaError
+from mivaa_schema.errors import Lines, MivaaError
 from mivaa_schema.operations.columns import default_of, is_volatile
 from mivaa_schema.operations.sql import MIGRATION, literal, qualified, quote
 
@@ -21,8 +23,67 @@ class DowngradeDeclined(MivaaError):
     """The downgrade was not confirmed. Nothing was changed."""
 
 
+class UsedByOthers(MivaaError):
+    """The downgrade would stop half-way: others use what it drops. Nothing was changed. Found:
+      {uses}
+    Drop each of them, or let it do without, then run the same command again.
+    """
+
+
 _OTHERS = {"public.migration_tracking": f"migration_name <> {literal(MIGRATION)}"}
 """Which rows of a table count; the chain's own records are made anew."""
+
+
+def refuse_used_by_others(connection: Connection, revisions: Iterable[str]) -> None:
+    """Look for what others have built on objects that the downgrades of revisions drop.
+
+    Views, policies, foreign keys, functions, defaults: whatever PostgreSQL would not let us drop
+    without ``cascade``. The vector extension is left out; it stays where others use it.
+
+    Raises:
+        UsedByOthers: There is something.
+    """
+    ledger = _ledger(connection)
+    dropped = [
+        {name: one.get(name, "") for name in ("kind", "name", "table")}
+        for one in _created(revisions)
+        if _is_dropped(one, ledger)
+    ]
+    sql = (Path(__file__).parent / "dependents.sql").read_text(encoding="utf-8")
+    rows = connection.execute(text(sql), {"dropped": json.dumps(dropped)}).all()
+    if rows:
+        raise UsedByOthers(uses=Lines.of(f"{kind} {name} uses {ours}" for kind, name, ours in rows))
+
+
+def _is_dropped(one: history.SchemaObject, ledger: set[tuple[str, str]]) -> bool:
+    """Whether a downgrade drops an object, or leaves it to the platform that brought it along."""
+    name = f"{one['table']}.{one['name']}" if one.get("table") else one["name"]
+    match one["kind"]:
+        case "table":
+            return ("table", name) in ledger
+        case "column":
+            return ("column", name) in ledger
+        case "index":
+            return ("index", one["name"]) in ledger
+        case "alias":
+            return ("function", name) in ledger
+        case "function" | "policy" | "trigger":
+            return True
+    return ("constraint", name) in ledger
+
+
+def _ledger(connection: Connection) -> set[tuple[str, str]]:
+    if connection.execute(text("select to_regclass('mivaa.ledger')")).scalar() is None:
+        return set()
+    rows = connection.execute(text("select kind, object_name from mivaa.ledger"))
+    return {(kind, name) for kind, name in rows}
+
+
+def _created(revisions: Iterable[str], *kinds: str) -> list[history.SchemaObject]:
+    """What revisions have created; a later one may have changed it, and does not count."""
+    reverted = set(revisions)
+    objects = history.objects(*kinds, through=max(reverted, default=""))
+    return [one for one in objects if one["revision"] in reverted]
 
 
 def losses(connection: Connection, revisions: Iterable[str]) -> list[str]:
@@ -35,14 +96,8 @@ def losses(connection: Connection, revisions: Iterable[str]) -> list[str]:
         connection: To the database that is downgraded.
         revisions: Numbers of the revisions.
     """
-    if connection.execute(text("select to_regclass('mivaa.ledger')")).scalar() is None:
-        return []
-    rows = connection.execute(text("select kind, object_name from mivaa.ledger"))
-    ledger = {(kind, name) for kind, name in rows}
-    reverted = set(revisions)
-    objects = history.objects("table", "column", through=max(reverted, default=""))
-    # A later revision may have changed what an earlier one, which stays, has created.
-    created = [o for o in objects if o["revision"] in reverted]
+    ledger = _ledger(connection)
+    created = _created(revisions, "table", "column")
     tables = [o["name"] for o in created if ("table", o["name"]) in ledger]
     found = []
     for table in dict.fromkeys(tables):

@@ -201,15 +201,18 @@ def _confirm_losses(connection: Connection) -> None:
     """Say what the downgrade drops; ask, if whoever has called Alembic handed over a question.
 
     Raises:
+        UsedByOthers: It would stop half-way, since others use what it drops.
         DowngradeDeclined: The answer was no.
     """
     # Imported here because an upgrade does without it.
-    from mivaa_schema.migrations.losses import DowngradeDeclined, losses
+    from mivaa_schema.migrations.losses import DowngradeDeclined, losses, refuse_used_by_others
 
     migration = context.get_context()
     recorded = tuple(migrations.recorded_revisions(connection))
     steps = migration.opts["fn"](recorded, migration)
-    found = losses(connection, [step.revision.revision for step in steps])
+    revisions = [step.revision.revision for step in steps]
+    refuse_used_by_others(connection, revisions)
+    found = losses(connection, revisions)
     connection.commit()
     confirm = context.config.attributes.get("confirm")
     if found and confirm is not None:

@@ -165,7 +165,11 @@ $mivaa$;
 do $mivaa$
 begin
   if exists (select from mivaa.ledger where kind = 'extension' and object_name = 'vector') then
-    drop extension vector;
+    begin
+      drop extension vector;
+    exception when dependent_objects_still_exist then
+      raise warning 'extension vector stays: others use it';
+    end;
     delete from mivaa.ledger where kind = 'extension' and object_name = 'vector';
   end if;
 end
