@@ -125,7 +125,7 @@ def write_changes(folder: Path, before: Snapshot, after: Snapshot) -> bool:
 _SET_PATH = "select set_config('search_path', %s, true)"
 
 _VECTOR_NAME = re.compile(
-    r"\b(?:extensions|public)\.(?=(?:vector|halfvec|sparsevec)(?:_\w+_ops)?\b|<[=#+-]>"
+    r"\b\w+\.(?=(?:vector|halfvec|sparsevec)(?:_\w+_ops)?\b|<[=#+-]>"
     r"|(?:l2_normalize|l2_norm|vector_norm|vector_dims|subvector|binary_quantize)\()"
 )
 

@@ -7,6 +7,7 @@ import inspect
 import re
 import shlex
 import string
+import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
@@ -27,7 +28,7 @@ def printable(text: object, longest: int = LONGEST) -> str:
     """
     whole = str(text)
     shown = "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        letter if _is_visible(letter) else letter.encode("unicode_escape").decode("ascii")
         for letter in whole[:longest]
     )
     rest = len(whole) - longest
@@ -40,7 +41,7 @@ def printable_sql(text: str) -> str:
     Control and format characters in names and strings become escapes of PostgreSQL (``U&"..."``,
     ``E'...'``); elsewhere they are none of SQL, and are escaped as in any other text.
     """
-    if text.isprintable():
+    if all(map(_is_visible, text)):
         return text
     return "".join(
         _escaped(part) if n % 2 else printable(part, len(part))
@@ -48,16 +49,24 @@ def printable_sql(text: str) -> str:
     )
 
 
-_NAME_OR_STRING = re.compile(r"""("(?:[^"]|"")*"|(?<!\w)'(?:[^']|'')*')""")
+_NAME_OR_STRING = re.compile(
+    r"""("(?:[^"]|"")*"|(?<!\w)[eE]'(?:[^'\\]|''|\\.)*'|(?<!\w)'(?:[^']|'')*')""", re.DOTALL
+)
+
+
+def _is_visible(letter: str) -> bool:
+    """Whether a terminal shows it as it is; of spaces, those that are no break of a line."""
+    return letter.isprintable() or unicodedata.category(letter) == "Zs"
 
 
 def _escaped(quoted: str) -> str:
-    if quoted.isprintable():
+    if all(map(_is_visible, quoted)):
         return quoted
-    is_name = quoted.startswith('"')
-    return ("U&" if is_name else "E") + "".join(
-        letter if letter.isprintable() else _escape(ord(letter), is_name=is_name)
-        for letter in quoted.replace("\\", "\\\\")
+    is_name, has_escapes = quoted.startswith('"'), quoted[0] in "eE"
+    prefix = "U&" if is_name else "" if has_escapes else "E"
+    return prefix + "".join(
+        letter if _is_visible(letter) else _escape(ord(letter), is_name=is_name)
+        for letter in (quoted if has_escapes else quoted.replace("\\", "\\\\"))
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from mivaa_schema.cli.group import database_options, main, name_database
+from mivaa_schema.errors import printable
 from mivaa_schema.settings import Settings
 
 
@@ -26,6 +27,6 @@ def abandon(settings: Settings, revision: str, applies: bool) -> None:
         with database.connect(engine) as connection:
             found = abandon.created_objects(connection, revision)
     for item in found:
-        click.echo(f"{'dropped' if applies else 'would drop'}: {item}")
+        click.echo(f"{'dropped' if applies else 'would drop'}: {printable(item)}")
     end = "is abandoned" if applies else "was not changed; --apply drops what is listed"
-    click.echo(f"revision {revision} {end}")
+    click.echo(f"revision {printable(revision)} {end}")

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import json
 import os
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -118,10 +119,10 @@ def warn_of_interrupted(connection: Connection) -> None:
         # A role that may not read the ledger is told of that by the command itself.
         name = migrations.interrupted_revision(connection)
     if name is not None:
+        name = shlex.quote(printable(name))
         revert = f"`mivaa-schema abandon {name}` lists what it has created so far"
         if name in (numbers := list(history.folders())):
             revert = f"`alembic downgrade {['base', *numbers][numbers.index(name)]}` reverts it"
-        name = printable(name)
         click.echo(
             f"warning: revision {name} is interrupted. `alembic upgrade {name}` completes it;"
             f" {revert}.",

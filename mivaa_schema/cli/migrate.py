@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mivaa_schema.cli.group import INTERRUPTED, complete_revisions, main
-from mivaa_schema.errors import printable
+from mivaa_schema.errors import Lines, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ def run(
         if isinstance(error.__context__, KeyboardInterrupt):
             click.echo(str(error), err=True)
             raise click.exceptions.Exit(INTERRUPTED) from None
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(Lines.of(str(error).splitlines(), "")) from error
 
 
 @main.command()

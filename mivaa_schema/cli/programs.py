@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from mivaa_schema.cli.group import database_options, main, name_database
+from mivaa_schema.errors import printable
 from mivaa_schema.settings import Settings
 
 # What is not known here is for the program; behind `psql`, that is everything.
@@ -19,10 +20,12 @@ _ALL_FURTHER = {**_FURTHER, "allow_interspersed_args": False}
 def _refuse_options(file: Path, arguments: tuple[str, ...], *own: str) -> None:
     """Refuse an option in the place of FILE, and those that would change what the command does."""
     if file.name.startswith("-"):
-        raise click.UsageError(f"FILE comes before options of the program, found {file.name}")
+        raise click.UsageError(
+            f"FILE comes before options of the program, found {printable(file.name)}"
+        )
     for argument in arguments:
         if argument.split("=")[0] in own or argument[:2] in own:
-            raise click.UsageError(f"the option {argument} cannot be used here")
+            raise click.UsageError(f"the option {printable(argument)} cannot be used here")
 
 
 @main.command(context_settings=_ALL_FURTHER)
@@ -55,19 +58,21 @@ def dump(settings: Settings, file: Path, arguments: tuple[str, ...]) -> None:
     # Through a link, to the file that it names.
     file = file.resolve()
     if file.exists() and not file.is_file():
-        raise click.UsageError(f"{file} is no ordinary file: name one, or a file that is not there")
+        raise click.UsageError(
+            f"{printable(file)} is no ordinary file: name one, or a file that is not there"
+        )
     engine = database.open_engine(settings, pooled=False)
     partial = file.with_name(f"{file.name}.partial")
     options = ("--format=custom", f"--file={partial}", f"--dbname={programs.address(engine)}")
     try:
         if programs.run(engine, "pg_dump", *options, *arguments):
-            raise click.ClickException(f"pg_dump failed; {file} was not written")
+            raise click.ClickException(f"pg_dump failed; {printable(file)} was not written")
         partial.replace(file)
     finally:
         # pg_dump has said what is wrong with the folder.
         with contextlib.suppress(OSError):
             partial.unlink()
-    click.echo(f"written: {file}, from {database.place(engine)}")
+    click.echo(f"written: {printable(file)}, from {printable(database.place(engine))}")
 
 
 @main.command(context_settings=_FURTHER)
@@ -95,6 +100,8 @@ def restore(settings: Settings, into: str, file: Path, arguments: tuple[str, ...
         if not done:
             programs.drop_database(engine, into)
     if not done:
-        raise click.ClickException(f"pg_restore failed; database {into} was dropped again")
-    click.echo(f"restored: {into}")
+        raise click.ClickException(
+            f"pg_restore failed; database {printable(into)} was dropped again"
+        )
+    click.echo(f"restored: {printable(into)}")
     click.echo(f"its address: {programs.address(engine, into)}")

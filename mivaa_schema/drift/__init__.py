@@ -92,6 +92,9 @@ _LABELS = {
     "create": "privilege CREATE",
     "superuser": "SUPERUSER",
     "bypassrls": "BYPASSRLS",
+    "createrole": "CREATEROLE",
+    "replication": "REPLICATION",
+    "runs": "what it executes",
 }
 
 

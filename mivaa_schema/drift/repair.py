@@ -49,6 +49,9 @@ _REPLACED = {
 }
 """Properties that only a new object of the kind can have."""
 
+_DOORS = ("create", "runs", "owner")
+"""Properties that no catalog of a revision has."""
+
 _ANY = "*"
 _ALTER: Sequence[tuple[str, str, str | None, str]] = (
     ("column", "generated", None, "alter column {name} drop expression"),
@@ -82,29 +85,35 @@ def repair_sql(connection: Connection, differences: Iterable[Difference]) -> str
     return _script(connection, listed).write() if listed else ""
 
 
-def closing_sql(
-    connection: Connection, differences: Sequence[Difference]
-) -> tuple[list[str], list[str]]:
-    """The statements that repair those differences that are about access.
+def closing_sql(connection: Connection, differences: Sequence[Difference]) -> list[list[str]]:
+    """The statements that repair those differences that are about access, object by object.
 
     Args:
         connection: As for :func:`repair_sql`.
         differences: Some for which :func:`is_about_access` holds.
 
     Returns:
-        Those that go into one transaction, and those of which each takes a right of its own.
+        For each object the statements that belong into one transaction: those that wait for no lock
+        first, and last those that take a right of their own.
     """
-    script = _script(connection, differences)
-    return list(script.changes()), [_closing(door) for door in script.doors]
+    script = _script(connection, [])
+    groups: dict[CatalogObject, _Script] = {}
+    for difference in differences:
+        one = _Script(script.expected, script.live, script.dependents, script.grantees)
+        groups.setdefault(difference.object, one).plan(difference)
+    statements = [
+        [*group.changes(), *map(_closing, group.doors)]
+        for group in sorted(groups.values(), key=lambda group: bool(group.doors))
+    ]
+    return sorted(statements, key=lambda group: not group[0].startswith("revoke all"))
 
 
 def is_about_access(difference: Difference) -> bool:
     """Whether it concerns who may do what: a grant, a policy, row-level security, a role."""
     kind = difference.object.kind
     return (
-        difference.property in ("acl", "row_security")
+        difference.property in ("acl", "row_security", "force_row_security", *_DOORS)
         or kind == "role"
-        or difference.property == "create"
         or (kind == "policy" and difference.property != "comment")
     )
 
@@ -164,7 +173,7 @@ class _Script:
 
     def plan(self, difference: Difference) -> None:
         item, change = difference.object, difference.property
-        if change != MISSING and item not in self.expected:
+        if change in _DOORS or (change != MISSING and item not in self.expected):
             self.doors.append(difference)
         elif change == MISSING:
             parts = {other for other in self.expected if other.table == item.name}
@@ -306,10 +315,16 @@ class _Script:
         if column and not wanted and item in self.made:
             return
         had = grants_of(self.live.get(item, {}).get("acl"))
-        grantees = [r for r in self.grantees.of(item) if r in self.grantees.known or r in had]
+        grantees = list(self.grantees.known)
         if item in self.made or [*had.items()][:1] == [*wanted.items()][:1] or not wanted:
             grantees.remove("owner")
-        yield f"revoke all{column} on {what} from {', '.join(map(_role, grantees))};"
+        # Cascade: what they passed on is not granted either.
+        yield f"revoke all{column} on {what} from {', '.join(map(_role, grantees))} cascade;"
+        for role in self.grantees.others:
+            surplus = self.grantees.surplus(item, role, had.get(role, []))
+            if surplus:
+                names = ", ".join(f"{p.rstrip('*').lower()}{column}" for p in surplus)
+                yield f"revoke {names} on {what} from {_role(role)} cascade;"
         for role, privileges in wanted.items():
             if role in grantees:
                 names = "all" if role == "owner" else ", ".join(p.rstrip("*") for p in privileges)
@@ -374,11 +389,17 @@ def _closing(door: Difference) -> str:
     """Revoke what :func:`mivaa_schema.drift.grantees.open_doors` has found to be granted."""
     kind, name = door.object.kind, printable_sql(door.object.name)
     roles = (door.found or "").removeprefix("granted to ")
-    if door.property in ("bypassrls", "superuser"):
-        return f"alter role {name} no{door.property};"
-    if door.property == "membership":
-        return f"revoke {name} from {roles};"
-    return f"revoke {'create' if kind == 'schema' else 'all'} on {kind} {name} from {roles};"
+    match door.property:
+        case "membership":
+            return f"revoke {name} from {roles};"
+        case "runs":
+            return f"alter table {door.object.table} disable trigger {name};"
+        case "owner":
+            return f"alter {kind} {name} owner to {door.expected};"
+        case "create" | "acl":
+            right = "create" if kind == "schema" else "all"
+            return f"revoke {right} on {kind} {name} from {roles} cascade;"
+    return f"alter role {name} no{door.property};"
 
 
 def _role(grantee: str) -> str:

@@ -134,7 +134,12 @@ def enabling_row_security(table: str) -> str:
 
 
 def closing(table: str) -> str:
-    """Take every privilege from PUBLIC and the API roles, for a block."""
+    """Take every privilege from PUBLIC and the API roles, for a block.
+
+    Other roles lose those that no policy binds: with TRUNCATE they empty the table, and a trigger
+    of theirs runs as whoever writes. One that is there already, from before or since the checks of
+    the upgrade, is refused.
+    """
     former = (
         "(select jsonb_build_object('relation', relacl::text, 'columns',"
         " (select jsonb_object_agg(attname, attacl::text) from pg_catalog.pg_attribute"
@@ -153,7 +158,42 @@ raise exception '%', {literal(message)}
   using errcode = 'insufficient_privilege',
         hint = 'Revoke them as the role that granted them, then start again.';"""
     revoke = f"revoke all on {qualified(table)} from {EVERY_API_GRANTEE};"
-    return "\n".join((record("acl", table, former), revoke, when(left, refuse)))
+    unbound = f"""\
+declare v_grant record;
+begin
+  for v_grant in
+    select quote_ident(r.rolname) as grantee,
+      string_agg(distinct a.privilege_type, ', ') as privileges
+    from pg_catalog.pg_class c cross join lateral aclexplode(c.relacl) a
+    join pg_catalog.pg_roles r on r.oid = a.grantee
+    where c.oid = {regclass(table)} and a.grantee <> c.relowner
+      and a.privilege_type in ('TRUNCATE', 'REFERENCES', 'TRIGGER', 'MAINTAIN')
+    group by r.rolname
+  loop
+    execute format('revoke %s on %s from %s', v_grant.privileges, {regclass(table)},
+      v_grant.grantee);
+  end loop;
+end;"""
+    foreign = f"""\
+exists (select from pg_catalog.pg_trigger g join pg_catalog.pg_proc f on f.oid = g.tgfoid
+  join pg_catalog.pg_class c on c.oid = g.tgrelid
+  join pg_catalog.pg_roles r on r.oid = f.proowner
+  where g.tgrelid = {regclass(table)} and not g.tgisinternal and not r.rolsuper
+    and not pg_has_role(r.oid, c.relowner, 'member'))"""
+    message = f"a trigger on {table} executes a function of another role than its owner"
+    refuse_trigger = f"""\
+raise exception '%', {literal(message)}
+  using errcode = 'insufficient_privilege',
+        hint = 'It would run as whoever writes there. Drop it, then start again.';"""
+    return "\n".join(
+        (
+            record("acl", table, former),
+            revoke,
+            when(left, refuse),
+            unbound,
+            when(foreign, refuse_trigger),
+        )
+    )
 
 
 def _restore_grants(table: str) -> str:

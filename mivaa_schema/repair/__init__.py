@@ -76,7 +76,8 @@ def survey(
             option makes no sense.
     """
     options = options or Options()
-    with read_session(engine) as connection:
+    looks_at_rows = any(repair.looks_at_rows for repair in repairs)
+    with read_session(engine, looks_at_rows=looks_at_rows) as connection:
         for repair in repairs:
             _check(connection, repair, options)
         found = {repair.name: repair.survey(connection, options) for repair in repairs}
@@ -99,7 +100,8 @@ def apply(
         MivaaError: As :func:`survey`; or the database refused a change, or a lock could not be
             acquired.
     """
-    with write_session(engine, settings, repair.name) as session:
+    rows = repair.looks_at_rows
+    with write_session(engine, settings, repair.name, looks_at_rows=rows) as session:
         _check(session.connection, repair, options)
         before = repair.survey(session.connection, options)
         session.connection.rollback()

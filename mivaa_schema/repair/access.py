@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from mivaa_schema import drift
 from mivaa_schema.drift.repair import closing_sql, is_about_access
+from mivaa_schema.errors import Lines
 from mivaa_schema.repair.base import Finding, Options, Repair
-from mivaa_schema.repair.errors import RepairFailed
+from mivaa_schema.repair.errors import AccessLeft, RepairFailed, RepairLockTimeout
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from mivaa_schema.drift import Difference
+    from mivaa_schema.errors import MivaaError
     from mivaa_schema.repair.session import WriteSession
 
 
@@ -25,26 +27,33 @@ class Access(Repair):
     """
 
     def __init__(self) -> None:
-        super().__init__("access", "restores grants, policies and row-level security")
+        does = "restores grants, policies and row-level security"
+        super().__init__("access", does, looks_at_rows=False)
 
     def survey(self, connection: Connection, options: Options) -> list[Finding]:
         """What differs from the revisions, a line each."""
         return [Finding(str(one), 1) for one in _differences(connection)]
 
     def apply(self, session: WriteSession, options: Options) -> None:
-        """Restore everything in one transaction, then what takes rights on roles and schemas."""
+        """Restore one object after the other, each in a transaction of its own.
+
+        Raises:
+            AccessLeft: Some could not be restored, with what is left.
+        """
         connection = session.connection
-        changes, doors = closing_sql(connection, _differences(connection))
+        groups = closing_sql(connection, _differences(connection))
         connection.rollback()
-        session.run(partial(_execute, connection, changes))
-        refused: RepairFailed | None = None
-        for statement in doors:
+        refused: list[MivaaError] = []
+        for statements in groups:
             try:
-                session.run(partial(_execute, connection, [statement]))
-            except RepairFailed as error:
-                refused = refused or error
-        if refused is not None:
-            raise refused
+                session.run(partial(_execute, connection, statements))
+            except (RepairFailed, RepairLockTimeout) as error:
+                refused.append(error)
+        if refused:
+            left = Lines.of(_differences(connection))
+            said = refused[0].fields
+            reason = said.get("detail") or f"no lock, held by {said['blockers']}"
+            raise AccessLeft(left=left, reason=reason) from refused[0]
 
 
 def _differences(connection: Connection) -> list[Difference]:

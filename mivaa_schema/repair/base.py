@@ -94,6 +94,7 @@ class Repair:
         may_create_workspace: Whether the option ``workspace`` may name one that does not exist.
         known: What ``--map`` may map to, by column (``public.documents.status``); without any, the
             repair takes no ``--map``.
+        looks_at_rows: Whether it has to see every row.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Repair:
     reads: str = ""
     may_create_workspace: bool = False
     known: Mapping[str, list[str]] = field(default_factory=dict)
+    looks_at_rows: bool = True
 
     def survey(self, connection: Connection, options: Options) -> list[Finding]:
         """Everything that is invalid, by table and reason; changes nothing."""

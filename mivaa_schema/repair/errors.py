@@ -67,3 +67,12 @@ class RepairFailed(MivaaError):
     Batches that were committed before stay repaired. Remove the cause, then run the same command
     again: it continues where it stopped.
     """
+
+
+class AccessLeft(MivaaError):
+    """Not everything could be closed; the rest is done. The first refusal: {reason}
+    Left is:
+      {left}
+    `mivaa-schema drift --sql` prints the statements: let a role run them that may, or try again at
+    a quieter time.
+    """

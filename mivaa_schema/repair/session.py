@@ -74,8 +74,8 @@ class WriteSession:
 
 
 @contextlib.contextmanager
-def read_session(engine: Engine) -> Iterator[Connection]:
-    """A connection that may see every row.
+def read_session(engine: Engine, *, looks_at_rows: bool = True) -> Iterator[Connection]:
+    """A connection of the owner, which may see every row.
 
     Raises:
         RepairNeedsHead: The database is not at the last revision, or a revision is interrupted.
@@ -84,7 +84,7 @@ def read_session(engine: Engine) -> Iterator[Connection]:
     """
     with database.connect(engine) as connection:
         try:
-            _refuse_other_than_owner(connection)
+            _refuse_other_than_owner(connection, looks_at_rows)
             _refuse_other_revision(connection)
             # A platform may end every statement after two minutes; a large table takes its time.
             connection.exec_driver_sql("set statement_timeout = 0")
@@ -95,14 +95,16 @@ def read_session(engine: Engine) -> Iterator[Connection]:
 
 
 @contextlib.contextmanager
-def write_session(engine: Engine, settings: Settings, name: str) -> Iterator[WriteSession]:
+def write_session(
+    engine: Engine, settings: Settings, name: str, *, looks_at_rows: bool = True
+) -> Iterator[WriteSession]:
     """A session that may change rows, while no upgrade and no other repair runs.
 
     Raises:
         UpgradeRunning: An upgrade, or another repair, did not end in time.
     """
     with (
-        read_session(engine) as connection,
+        read_session(engine, looks_at_rows=looks_at_rows) as connection,
         migrations.upgrade_lock(connection, settings.upgrade_wait),
     ):
         migrations.prepare_session(connection, migrations.timeouts(settings))
@@ -123,7 +125,7 @@ def _refuse_other_revision(connection: Connection) -> None:
         raise RepairNeedsHead(found=words, head=head)
 
 
-def _refuse_other_than_owner(connection: Connection) -> None:
+def _refuse_other_than_owner(connection: Connection, looks_at_rows: bool) -> None:
     names = [table["name"] for table in history.objects("table")]
     rows = connection.execute(text(_OWNERS), {"names": names}).mappings().all()
     foreign = [row for row in rows if not row["is_owner"]]
@@ -131,7 +133,7 @@ def _refuse_other_than_owner(connection: Connection) -> None:
         tables = ", ".join(row["name"] for row in foreign)
         raise NotTableOwner(user=foreign[0]["user"], tables=tables, owner=foreign[0]["owner"])
     hidden = [row["name"] for row in rows if row["is_hidden"]]
-    if hidden:
+    if hidden and looks_at_rows:
         raise RowSecurityForced(tables=", ".join(hidden), first=hidden[0])
 
 

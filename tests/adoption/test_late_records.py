@@ -11,6 +11,12 @@ from fixtures.databases import Database
 from fixtures.existing_platform import run, scalar
 from mivaa_schema import preflight
 
+TRIGGER = """
+create function pg_temp.evil() returns trigger language plpgsql as
+  'begin raise exception using message = current_user; end';
+create trigger aaa before insert or update on public.{} for each row
+  execute function pg_temp.evil()
+"""
 LATE = {
     "SQL for a rollback": (
         "insert into public.migration_tracking (migration_name, phase, status, rollback_sql)"
@@ -56,3 +62,47 @@ def test_it_stops_the_upgrade_and_nothing_of_it_is_executed(
     assert scalar(existing_database, kept) == rows
     existing_database.downgrade()
     assert scalar(existing_database, "select count(*) from public.migration_tracking") == rows
+
+
+@both_majors
+@pytest.mark.parametrize("table", ["migration_tracking", "documents"])
+def test_a_trigger_of_somebody_else_stops_it_too(
+    existing_database: Database, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    """It would run as the owner, with the first row that the upgrade writes."""
+    run(existing_database, TRACKED + f"grant all on public.{table} to anon")
+    check = preflight.refuse_what_cannot_be_adopted
+    with existing_database.engine().connect() as planter:
+
+        def check_then_plant(*args: object, **options: object) -> None:
+            check(*args, **options)  # type: ignore[arg-type]
+            if not planter.in_transaction():
+                planter.exec_driver_sql("set role anon")
+                planter.exec_driver_sql(TRIGGER.format(table))
+                planter.exec_driver_sql("reset role")
+                planter.commit()
+
+        with monkeypatch.context() as patched:
+            patched.setattr(preflight, "refuse_what_cannot_be_adopted", check_then_plant)
+            with pytest.raises(CommandError, match="executes a function of another role"):
+                existing_database.upgrade()
+        planter.exec_driver_sql(f"drop trigger aaa on public.{table}")
+        planter.commit()
+    existing_database.upgrade()
+
+
+@both_majors
+def test_other_roles_lose_what_no_policy_binds_and_get_it_back(existing_database: Database) -> None:
+    run(existing_database, "grant all on public.documents, public.document_chunks to analyst")
+    before = existing_database.dump()
+    existing_database.upgrade()
+    privileges = "select string_agg(privilege_type, ', ' order by privilege_type)"
+    for table in ("documents", "document_chunks"):
+        left = scalar(
+            existing_database,
+            f"{privileges} from pg_class c, aclexplode(relacl)"
+            f" where oid = 'public.{table}'::regclass and grantee = 'analyst'::regrole",
+        )
+        assert left == "DELETE, INSERT, SELECT, UPDATE"
+    existing_database.downgrade()
+    assert existing_database.dump() == before

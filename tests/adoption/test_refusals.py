@@ -30,6 +30,17 @@ TRACKING = "create table public.migration_tracking (id uuid primary key default 
 TRACKED = FURTHER_TABLES[FURTHER_TABLES.index("create table public.migration_tracking") :]
 
 FAULTS = {
+    "a trigger of somebody else": Fault(
+        "trigger_owner",
+        "create trigger planted before insert on public.documents for each row"
+        " execute function lair.evil()",
+        "trigger planted on public.documents is one that executes lair.evil() of role planter",
+        superuser=True,
+        other="do $$ begin create role planter; exception when duplicate_object then end $$;"
+        "create schema lair authorization planter; grant usage on schema lair to public;"
+        "set role planter; create function lair.evil() returns trigger language plpgsql"
+        " as 'begin return new; end'; reset role",
+    ),
     "an id that is a number": Fault(
         "column_type",
         "create table public.pdf_documents (id serial primary key)",

@@ -469,6 +469,44 @@ ROLES = {
         "grant service_role to authenticated",
         "role service_role: membership is granted to authenticated, expected granted to no role",
     ),
+    "the right to write everything": (
+        "grant pg_write_all_data to authenticated",
+        "role pg_write_all_data: membership is granted to authenticated, expected",
+    ),
+    "a login that may become the owner": (
+        "grant postgres to authenticator",
+        "role postgres: membership is granted to authenticator, expected",
+    ),
+    "the right to make roles": (
+        "alter role anon createrole",
+        "role anon: CREATEROLE is on, expected off",
+    ),
+    "a table of another owner": (
+        "create role middle; alter table public.documents owner to middle",
+        "table public.documents: owner is middle, expected postgres",
+    ),
+    "a schema of another owner": (
+        "create role middle; alter schema mivaa owner to middle",
+        "schema mivaa: owner is middle, expected postgres",
+    ),
+    "a trigger that runs as whoever writes": (
+        """
+        create role middle; create schema lair authorization middle; set local role middle;
+        create function lair.evil() returns trigger language plpgsql as 'begin return new; end';
+        reset role; create trigger evil before insert on public.documents for each row
+          execute function lair.evil()""",
+        "trigger evil on public.documents: what it executes is a function of middle, expected",
+    ),
+    "a privilege of a role that sees everything, on what a rollback executes": (
+        """
+        create role middle bypassrls; grant update on public.migration_tracking to middle;
+        grant select on public.documents to middle""",
+        "table public.migration_tracking: grant is UPDATE to middle",
+    ),
+    "a column of the table of versions": (
+        "grant update (version_num) on mivaa.alembic_version to anon",
+        "table mivaa.alembic_version: grant is granted to anon",
+    ),
     "a membership by way of another role": (
         "create role middle; grant service_role to middle; grant middle to anon",
         "role middle: membership is granted to anon, expected",
@@ -486,8 +524,8 @@ def test_a_role_of_users_that_no_policy_binds_is_named_and_repaired(
         connection.exec_driver_sql(sql)
         differences = drift.find(connection)
         assert [str(one) for one in differences if str(one).startswith(expected)], differences
-        changes, doors = closing_sql(connection, differences)
-        for statement in [*changes, *doors]:
-            connection.exec_driver_sql(statement)
+        for statements in closing_sql(connection, differences):
+            for statement in statements:
+                connection.exec_driver_sql(statement)
         assert drift.find(connection) == []
         connection.rollback()

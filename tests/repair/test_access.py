@@ -11,10 +11,17 @@ from click.testing import CliRunner, Result
 
 from fixtures.clusters import SUPERUSER, both_majors
 from fixtures.databases import OWNER, Database
-from fixtures.drift import catalog_of, differences, found
+from fixtures.drift import catalog_of, differences, found, psql, script
 from fixtures.dump import program
-from fixtures.existing_platform import run
+from fixtures.existing_platform import run, scalar
+from mivaa_schema import repair
 from mivaa_schema.cli import main
+from mivaa_schema.operations.sql import literal
+from mivaa_schema.repair.errors import AccessLeft
+from mivaa_schema.settings import Settings
+
+ROLE = "outsider"
+ANALYST = f"do $$ begin create role {ROLE}; exception when duplicate_object then end $$;"
 
 OPEN = """
 select format('%s %s on %s', r.rolname, a.privilege_type, c.oid::regclass)
@@ -134,17 +141,101 @@ def test_policies_and_row_level_security_come_back_with_the_grants(
     ]
 
 
-def test_what_takes_another_role_is_named_after_all_the_rest_is_closed(
+def test_what_takes_another_role_is_named_and_all_the_rest_is_closed(
     world_database: Database,
 ) -> None:
-    run(world_database, "grant create on schema extensions to anon", superuser=True)
+    run(
+        world_database,
+        f"{ANALYST} alter table public.pdf_documents owner to {ROLE}",
+        superuser=True,
+    )
     run(world_database, "grant select on public.documents to anon")
     done = call(world_database, "--apply")
-    assert "table public.documents: grant is SELECT to anon" in done.stdout
-    after = done.stdout.partition("after: ")[2]
-    assert "schema extensions: privilege CREATE is granted to anon" in after
-    assert "public.documents" not in after
     assert done.exit_code == 1
+    # Refused before anything is changed: only the owner of every table repairs.
+    assert "does not own public.pdf_documents" in done.stderr
+    assert "owner is outsider, expected postgres" in "\n".join(found(world_database))
+    run(world_database, "alter table public.pdf_documents owner to postgres", superuser=True)
+    run(
+        world_database,
+        f"alter function mivaa.workspace_for(text) owner to {ROLE}",
+        superuser=True,
+    )
+    done = call(world_database, "--apply")
+    assert done.exit_code == 1
+    assert "Not everything could be closed; the rest is done" in done.stderr
+    assert f"mivaa.workspace_for(text): owner is {ROLE}, expected postgres" in done.stderr
+    assert "documents" not in done.stderr.partition("Left is:")[2]
+    assert open_to_everybody(world_database) == []
+    psql(world_database, script(world_database), SUPERUSER)
+    assert found(world_database) == []
+
+
+@both_majors
+def test_what_was_passed_on_is_closed_too(world_database: Database) -> None:
+    run(
+        world_database,
+        f"{ANALYST} grant select on public.documents to authenticated with grant option;"
+        f"set role authenticated; grant select on public.documents to {ROLE}; reset role;"
+        "alter table public.documents force row level security",
+        superuser=True,
+    )
+    done = call(world_database, "--apply")
+    assert done.exit_code == 0, done.output
+    assert found(world_database) == []
+
+
+def test_a_reader_of_one_table_keeps_no_other_one_open(world_database: Database) -> None:
+    run(
+        world_database,
+        "alter table public.documents disable row level security;"
+        "grant select on public.document_chunks to anon",
+    )
+    settings = Settings(lock_retries=1, lock_timeout=0.1)
+    with world_database.engine().connect() as reader:
+        reader.exec_driver_sql("select count(*) from public.documents")
+        with pytest.raises(AccessLeft) as left:
+            repair.apply(world_database.engine(), repair.find("access"), repair.Options(), settings)
+        reader.rollback()
+    assert "Left is:\n  table public.documents: row-level security is off" in str(left.value)
+    assert open_to_everybody(world_database) == []
+
+
+@both_majors
+def test_privileges_from_before_the_upgrade_stay_and_later_ones_go(
+    existing_database: Database,
+) -> None:
+    """Whatever the role is called, and whatever another one is called."""
+    names = ('"CORP\\bob"', '"nl\nx"', '"a b=r/postgres,zed"', "zed")
+    for name in names:
+        make = f"do $$ begin create role {name}; exception when duplicate_object then end $$"
+        run(existing_database, make, superuser=True)
+    for name in names[:3]:
+        run(
+            existing_database,
+            f"grant select, insert on public.documents to {name};"
+            f"grant select (id) on public.document_chunks to {name}",
+        )
+    existing_database.upgrade()
+    assert found(existing_database) == []
+    for name in names:
+        run(
+            existing_database,
+            f"grant select, delete on public.documents to {name};"
+            f"grant select (id, content) on public.document_chunks to {name}",
+        )
+    lines = "; ".join(found(existing_database))
+    assert "DELETE, SELECT to zed" in lines
+    assert r'DELETE to "CORP\bob"' in lines
+    done = call(existing_database, "--apply")
+    assert done.exit_code == 0, done.output
+    assert found(existing_database) == []
+    for name, expected in zip(names, (2, 2, 2, 0), strict=True):
+        kept = (
+            "select count(*) from pg_class, aclexplode(relacl)"
+            f" where oid = 'public.documents'::regclass and grantee = {literal(name)}::regrole"
+        )
+        assert scalar(existing_database, kept) == expected
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ select g.object, format('%s role %I: %s', g.words, r.rolname,
     || format(' are. Unless it is to: alter role %I nobypassrls;', r.rolname)
   else 'From this upgrade on the role is refused there: the restrictive policies bind everybody. '
     || 'Let it become authenticated or service_role, or grant it BYPASSRLS if it may see all '
-    || 'workspaces. Policies do not bind TRUNCATE: revoke it.' end
+    || 'workspaces. It loses TRUNCATE, TRIGGER and REFERENCES, which no policy binds.' end
 from (
   select e.relation, 'open to', a.grantee, a.privilege_type
   from all_tables as e

@@ -21,7 +21,7 @@ from (
   select t.{column_name}::text as value, count(*) as rows,
     -- What is long, or has control characters, is named by its digest.
     case when length(t.{column_name}::text) <= 60
-      and t.{column_name}::text !~ '[\u0001-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]'
+      and t.{column_name}::text !~ '[\u0001-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ue000-\uf8ff\ufeff\ufff0-\uffff]'
       then quote_literal(t.{column_name}::text) end as shown
   from {relation} t
   where t.{column_name}::text <> all (:allowed)

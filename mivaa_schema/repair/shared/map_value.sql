@@ -5,7 +5,7 @@ select t.id, t.workspace_id as workspace,
     then case
       -- What is long, or has control characters, is named by its digest.
       when length(t.{column}::text) > 60
-        or t.{column}::text ~ '[\u0001-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]'
+        or t.{column}::text ~ '[\u0001-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ue000-\uf8ff\ufeff\ufff0-\uffff]'
       then
         format('{column} of %s characters is unknown: update {table} set {column} = ... where'
           ' md5({column}::text) = %L', length(t.{column}::text), md5(t.{column}::text))
