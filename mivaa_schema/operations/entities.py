@@ -15,7 +15,15 @@ from alembic_utils.pg_trigger import PGTrigger
 
 from mivaa_schema import history
 from mivaa_schema.operations.batch import Operation, SchemaObject
-from mivaa_schema.operations.sql import EVERY_API_GRANTEE, QUOTED, literal, qualified, quote
+from mivaa_schema.operations.sql import (
+    EVERY_API_GRANTEE,
+    QUOTED,
+    block,
+    literal,
+    qualified,
+    quote,
+    revoking_from_roles,
+)
 
 Entity = PGFunction | PGPolicy | PGTrigger
 
@@ -170,6 +178,8 @@ def create_functions(*files: SqlFile, again: bool = False) -> Operation:
     for file in files:
         sent.append(_or_replace(file) if again else file.statement)
         sent.append(f"revoke all on function {file.name} from {EVERY_API_GRANTEE}")
+    names = [file.name.partition("(")[0].replace('"', "") for file in files]
+    sent.append(block(revoking_from_roles("function", names)))
     return Operation(tuple(sent), _objects(files))
 
 

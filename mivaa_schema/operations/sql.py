@@ -187,6 +187,38 @@ end loop;"""
     return block(body, declare="v_grant record;")
 
 
+def revoking_from_roles(kind: str, names: Iterable[str]) -> str:
+    """A plpgsql block that takes every privilege on new objects from roles of the platform's own.
+
+    Default privileges may have given them some. API roles and PUBLIC are named where they lose
+    theirs. New is what this transaction has created: a namesake of the platform's stays as it is.
+
+    Args:
+        kind: ``table`` or ``function``.
+        names: Qualified names, of functions without arguments.
+    """
+    catalog, name, prefix, type_ = {
+        "table": ("pg_class", "relname", "rel", "regclass"),
+        "function": ("pg_proc", "proname", "pro", "regprocedure"),
+    }[kind]
+    namespace = {"table": "relnamespace", "function": "pronamespace"}[kind]
+    return f"""\
+declare v_grant record;
+begin
+  for v_grant in
+    select distinct o.oid::{type_} as name, quote_ident(r.rolname) as grantee
+    from pg_catalog.{catalog} o
+    join pg_catalog.pg_namespace n on n.oid = o.{namespace}
+    cross join lateral aclexplode(o.{prefix}acl) a
+    join pg_catalog.pg_roles r on r.oid = a.grantee
+    where format('%s.%s', n.nspname, o.{name}) = any ({text_array(names)})
+      and o.xmin = pg_current_xact_id()::xid and a.grantee <> o.{prefix}owner
+  loop
+    execute format('revoke all on {kind} %s from %s', v_grant.name, v_grant.grantee);
+  end loop;
+end;"""
+
+
 def record(kind: str, object_name: str, former: str = "null") -> str:
     """Remember an object; ``former`` is a SQL expression of type text.
 

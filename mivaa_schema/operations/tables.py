@@ -20,6 +20,7 @@ from mivaa_schema.operations.sql import (
     record,
     recorded,
     regclass,
+    revoking_from_roles,
     row,
     text_array,
     undo,
@@ -59,6 +60,7 @@ def adopt_table(
         *map(commenting, described),
         f"alter table {target} enable row level security;",
         f"revoke all on {target} from {EVERY_API_GRANTEE};",
+        revoking_from_roles("table", [name]),
         record("table", name),
     ]
     add = [adding(c) for c in described if not c.get("primary_key")]

@@ -321,6 +321,11 @@ OF_THE_SUPERUSER = {
     "set role service_role; grant select on public.documents to anon; reset role",
     "table_owner": "alter table public.workspaces owner to supabase_admin",
     "schema_create": "grant create on schema public to public",
+    "trigger_owner": "do $$ begin create role planter; exception when duplicate_object then end $$;"
+    "create schema lair authorization planter; grant usage on schema lair to public;"
+    "set role planter; create function lair.theirs() returns trigger language plpgsql"
+    " as 'begin return new; end'; reset role; create trigger theirs before insert"
+    " on public.documents for each row execute function lair.theirs()",
 }
 
 OF_LATER_REVISIONS = {"constraint_name", "duplicate_rows"}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 import sqlalchemy as sa
+from history.test_round_trips import REVISIONS
 
 from fixtures.clusters import both_majors
 from fixtures.databases import Database
+from fixtures.drift import found
 
 ROLE = "do $$ begin create role somebody; exception when duplicate_object then end $$"
 GENEROUS = (
@@ -57,3 +59,18 @@ def test_an_empty_schema_that_was_there_before_is_closed_to_public(
     assert ("mivaa", "public", "USAGE") in open_to(platform_database)
     platform_database.upgrade("0001")
     assert not [right for right in open_to(platform_database) if right[1] == "public"]
+
+
+@both_majors
+def test_nothing_that_an_upgrade_creates_is_open_to_another_role(
+    platform_database: Database,
+) -> None:
+    """Neither tables nor functions, at any revision; so there is no drift from the first day."""
+    with platform_database.superuser() as connection:
+        connection.exec_driver_sql(ROLE)
+    with platform_database.owner() as connection:
+        for kind in ("tables", "functions", "sequences"):
+            connection.exec_driver_sql(f"alter default privileges grant all on {kind} to somebody")
+    for revision in REVISIONS:
+        platform_database.upgrade(revision)
+        assert found(platform_database) == [], revision
