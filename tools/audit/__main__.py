@@ -50,7 +50,9 @@ WRITES = {"rlsautotest"}
 
 
 @click.command(help=__doc__)
-@click.option("--url", help="Look at this database, with what only reads; print all that is found.")
+@click.option(
+    "--url", help="Look at this database, with what only reads; print what is not waived."
+)
 @click.option("--only", multiple=True, type=click.Choice(list(TOOLS)), help="Run these tools.")
 @click.option("--verbose", is_flag=True, help="Print what is waived, too.")
 def main(url: str | None, only: tuple[str, ...], verbose: bool) -> None:

@@ -4,7 +4,7 @@ select g.object, format('%s role %I: %s', g.words, r.rolname,
   'API roles and the owner alone',
   case when r.rolbypassrls then 'It has BYPASSRLS and sees all workspaces, whatever the policies'
     || format(' are. Unless it is to: alter role %I nobypassrls;', r.rolname)
-  else 'From this upgrade on the role is refused there: the restrictive policies bind everybody. '
+  else 'The restrictive policies of the upgrade bind everybody, so the role is refused there. '
     || 'Let it become authenticated or service_role, or grant it BYPASSRLS if it may see all '
     || 'workspaces. It loses TRUNCATE, TRIGGER and REFERENCES, which no policy binds.' end
 from (
