@@ -17,6 +17,7 @@ from fixtures.intruder import (
     SERVICE,
     VIEWER,
     Attacker,
+    answer,
     attacker,
     attacking,
     become,
@@ -39,6 +40,7 @@ SETTINGS = {
     "server_version_num",
     "lock_timeout",
     "deadlock_timeout",
+    *("hnsw.iterative_scan", "hnsw.ef_search", "ivfflat.iterative_scan"),
 }
 """What functions of ours read. Whoever adds one adds here how it is attacked, if users set it."""
 
@@ -168,6 +170,24 @@ def test_every_setting_that_functions_read_is_attacked_here(attacked: Database) 
             " where p.pronamespace in ('mivaa'::regnamespace, 'public'::regnamespace)",
         ).scalars()
         assert set(found) <= SETTINGS
+
+
+@both_majors
+def test_settings_of_scans_change_no_answer(attacked: Database) -> None:
+    """A search reads them to put them back; before the library is loaded, they can be any text."""
+    call = "select id from public.search_documents_hybrid(array_fill(1, array[768])::vector)"
+    evil = "off'; set role service_role; --"
+    attacked.engine("authenticator").dispose()
+    with attacking(attacked, VIEWER) as connection:
+        for name in ("hnsw.iterative_scan", "hnsw.ef_search"):
+            connection.exec_driver_sql("select set_config(%s, %s, true)", (name, evil))
+        # The library takes no value that it does not know.
+        assert state(connection, call) == "00000"
+        usual = answer(connection, call)
+        run(connection, "set local hnsw.ef_search = 1")
+        run(connection, "set local hnsw.iterative_scan = off")
+        assert answer(connection, call) == usual
+        assert run(connection, "select current_user").scalar_one() == "authenticated"
 
 
 @both_majors
