@@ -67,16 +67,7 @@ def restored_without_privileges(source: Database, target: Database) -> None:
     )
     there = ("CREATE SCHEMA public", "CREATE SCHEMA mivaa", "COMMENT ON SCHEMA public")
     lines = [line for line in dump.stdout.splitlines() if not line.startswith(there)]
-    sql = "\n".join(lines)
-    done = subprocess.run(
-        [program(target.major, "psql"), "--no-psqlrc", "-q", "-v", "ON_ERROR_STOP=1", target.url()],
-        input=sql,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "LC_ALL": "C"},
-    )
-    assert done.returncode == 0, done.stderr
+    psql(target, "\n".join(lines))
 
 
 @both_majors
