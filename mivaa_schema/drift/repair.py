@@ -93,19 +93,20 @@ def closing_sql(connection: Connection, differences: Sequence[Difference]) -> li
         differences: Some for which :func:`is_about_access` holds.
 
     Returns:
-        For each object the statements that belong into one transaction: those that wait for no lock
-        first, and last those that take a right of their own.
+        For each object the statements that belong into one transaction; first those that wait for
+        no lock.
     """
     script = _script(connection, [])
     groups: dict[CatalogObject, _Script] = {}
     for difference in differences:
         one = _Script(script.expected, script.live, script.dependents, script.grantees)
         groups.setdefault(difference.object, one).plan(difference)
-    statements = [
-        [*group.changes(), *map(_closing, group.doors)]
-        for group in sorted(groups.values(), key=lambda group: bool(group.doors))
-    ]
-    return sorted(statements, key=lambda group: not group[0].startswith("revoke all"))
+    statements = [[*group.changes(), *map(_closing, group.doors)] for group in groups.values()]
+    return sorted(filter(None, statements), key=_urgency)
+
+
+def _urgency(statements: list[str]) -> int:
+    return 0 if statements[0].startswith("revoke all on") else 1
 
 
 def is_about_access(difference: Difference) -> bool:
