@@ -30,6 +30,11 @@ class UsedByOthers(MivaaError):
     """
 
 
+_DEPENDED_ON = (
+    *("table", "column", "index", "function", "alias", "policy", "trigger"),
+    *("check", "foreign_key", "unique", "exclusion"),
+)
+
 _OTHERS = {"public.migration_tracking": f"migration_name <> {literal(MIGRATION)}"}
 """Which rows of a table count; the chain's own records are made anew."""
 
@@ -43,14 +48,14 @@ def refuse_used_by_others(connection: Connection, revisions: Iterable[str]) -> N
     Raises:
         UsedByOthers: There is something.
     """
-    ledger = _ledger(connection)
-    dropped = [
+    ledger, reverted = _ledger(connection), set(revisions)
+    ours = [
         {name: one.get(name, "") for name in ("kind", "name", "table")}
-        for one in _created(revisions)
-        if _is_dropped(one, ledger)
+        | {"dropped": one["revision"] in reverted and _is_dropped(one, ledger)}
+        for one in history.objects(*_DEPENDED_ON, through=max(reverted, default=""))
     ]
     sql = (Path(__file__).parent / "dependents.sql").read_text(encoding="utf-8")
-    rows = connection.execute(text(sql), {"dropped": json.dumps(dropped)}).all()
+    rows = connection.execute(text(sql), {"ours": json.dumps(ours)}).all()
     if rows:
         raise UsedByOthers(uses=Lines.of(f"{kind} {name} uses {ours}" for kind, name, ours in rows))
 
