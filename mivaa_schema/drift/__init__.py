@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mivaa_schema import catalog
 from mivaa_schema.catalog import CatalogObject, Properties
 from mivaa_schema.database import rolled_back
-from mivaa_schema.drift.grantees import Grantees, open_doors, read_grantees
+from mivaa_schema.drift.grantees import Grantees, other_access, read_grantees
 from mivaa_schema.drift.scope import (
     SINGLE,
     LedgerMissing,
@@ -124,9 +124,9 @@ def find(connection: Connection) -> list[Difference]:
         live = catalog.snapshot(connection)
         has_vector = connection.exec_driver_sql(_HAS_VECTOR).scalar_one()
         grantees = read_grantees(connection)
-        doors = open_doors(connection)
+        others = other_access(connection)
     found = [] if has_vector else [Difference(VECTOR, MISSING)]
-    found += [Difference(*door) for door in doors]
+    found += [Difference(*other) for other in others]
     functions = {_signature(i, properties): i for i, properties in live.items() if not i.table}
     # An upgrade that is in progress, or was interrupted, has changed a part already.
     later = catalog.recorded(max((name for kind, name in ledger if kind == "revision"), default=""))

@@ -125,14 +125,14 @@ def read_grantees(connection: Connection) -> Grantees:
     )
 
 
-def open_doors(connection: Connection) -> list[tuple[CatalogObject, str, str, str]]:
+def other_access(connection: Connection) -> list[tuple[CatalogObject, str, str, str]]:
     """What else lets a role past the policies: object, property, found and expected.
 
     The privilege CREATE where upgrades search for names; roles of users that no policy binds, or
     that are members of such a role; owners of what is ours; triggers of others, which run as
     whoever writes; privileges on Alembic's own table, which no catalog of a revision has.
     """
-    sql = (Path(__file__).parent / "open_doors.sql").read_text(encoding="utf-8")
+    sql = (Path(__file__).parent / "other_access.sql").read_text(encoding="utf-8")
     tables = [one["name"] for one in history.objects("table")]
     names = {"tables": [*tables, "mivaa.ledger", "mivaa.alembic_version"]}
     return [

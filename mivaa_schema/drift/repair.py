@@ -49,7 +49,7 @@ _REPLACED = {
 }
 """Properties that only a new object of the kind can have."""
 
-_DOORS = ("create", "runs", "owner")
+_UNRECORDED = ("create", "runs", "owner")
 """Properties that no catalog of a revision has."""
 
 _ANY = "*"
@@ -101,7 +101,7 @@ def closing_sql(connection: Connection, differences: Sequence[Difference]) -> li
     for difference in differences:
         one = _Script(script.expected, script.live, script.dependents, script.grantees)
         groups.setdefault(difference.object, one).plan(difference)
-    statements = [[*group.changes(), *map(_closing, group.doors)] for group in groups.values()]
+    statements = [[*group.changes(), *map(_closing, group.others)] for group in groups.values()]
     return sorted(filter(None, statements), key=_urgency)
 
 
@@ -113,7 +113,7 @@ def is_about_access(difference: Difference) -> bool:
     """Whether it concerns who may do what: a grant, a policy, row-level security, a role."""
     kind = difference.object.kind
     return (
-        difference.property in ("acl", "row_security", "force_row_security", *_DOORS)
+        difference.property in ("acl", "row_security", "force_row_security", *_UNRECORDED)
         or kind == "role"
         or (kind == "policy" and difference.property != "comment")
     )
@@ -162,10 +162,10 @@ class _Script:
     made: set[CatalogObject] = field(default_factory=set)
     altered: dict[CatalogObject, set[str]] = field(default_factory=dict)
     options: dict[CatalogObject, str | None] = field(default_factory=dict)
-    doors: list[Difference] = field(default_factory=list)
+    others: list[Difference] = field(default_factory=list)
 
     def write(self) -> str:
-        quick = [*self.changes(), *map(_closing, self.doors)]
+        quick = [*self.changes(), *map(_closing, self.others)]
         slow = [*_patient(list(self._indexes())), *self._constraints(), *self._not_null()]
         parts = [_HEADER]
         parts += ["\n".join(("begin;", *quick, "commit;\n"))] if quick else []
@@ -174,8 +174,8 @@ class _Script:
 
     def plan(self, difference: Difference) -> None:
         item, change = difference.object, difference.property
-        if change in _DOORS or (change != MISSING and item not in self.expected):
-            self.doors.append(difference)
+        if change in _UNRECORDED or (change != MISSING and item not in self.expected):
+            self.others.append(difference)
         elif change == MISSING:
             parts = {other for other in self.expected if other.table == item.name}
             self.made |= {item} | (parts if item.kind == "table" else set())
@@ -386,21 +386,21 @@ def _patient(lines: list[str]) -> list[str]:
     return ["set lock_timeout = 0;", *lines, "set lock_timeout = '5s';"] if lines else []
 
 
-def _closing(door: Difference) -> str:
-    """Revoke what :func:`mivaa_schema.drift.grantees.open_doors` has found to be granted."""
-    kind, name = door.object.kind, printable_sql(door.object.name)
-    roles = (door.found or "").removeprefix("granted to ")
-    match door.property:
+def _closing(difference: Difference) -> str:
+    """Revoke what :func:`mivaa_schema.drift.grantees.other_access` has found to be granted."""
+    kind, name = difference.object.kind, printable_sql(difference.object.name)
+    roles = (difference.found or "").removeprefix("granted to ")
+    match difference.property:
         case "membership":
             return f"revoke {name} from {roles};"
         case "runs":
-            return f"alter table {door.object.table} disable trigger {name};"
+            return f"alter table {difference.object.table} disable trigger {name};"
         case "owner":
-            return f"alter {kind} {name} owner to {door.expected};"
+            return f"alter {kind} {name} owner to {difference.expected};"
         case "create" | "acl":
             right = "create" if kind == "schema" else "all"
             return f"revoke {right} on {kind} {name} from {roles} cascade;"
-    return f"alter role {name} no{door.property};"
+    return f"alter role {name} no{difference.property};"
 
 
 def _role(grantee: str) -> str:

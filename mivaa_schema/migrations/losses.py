@@ -84,13 +84,6 @@ def _ledger(connection: Connection) -> set[tuple[str, str]]:
     return {(kind, name) for kind, name in rows}
 
 
-def _created(revisions: Iterable[str], *kinds: str) -> list[history.SchemaObject]:
-    """What revisions have created; a later one may have changed it, and does not count."""
-    reverted = set(revisions)
-    objects = history.objects(*kinds, through=max(reverted, default=""))
-    return [one for one in objects if one["revision"] in reverted]
-
-
 def losses(connection: Connection, revisions: Iterable[str]) -> list[str]:
     """What the downgrades of revisions would drop that holds something, each with its number.
 
@@ -102,7 +95,10 @@ def losses(connection: Connection, revisions: Iterable[str]) -> list[str]:
         revisions: Numbers of the revisions.
     """
     ledger = _ledger(connection)
-    created = _created(revisions, "table", "column")
+    reverted = set(revisions)
+    objects = history.objects("table", "column", through=max(reverted, default=""))
+    # A later revision may have changed what an earlier one, which stays, has created.
+    created = [one for one in objects if one["revision"] in reverted]
     tables = [o["name"] for o in created if ("table", o["name"]) in ledger]
     found = []
     for table in dict.fromkeys(tables):
