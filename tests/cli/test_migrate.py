@@ -186,6 +186,10 @@ def test_ctrl_c_is_one_line_and_the_same_command_continues(
     platform_database: Database, mivaa: Callable[..., Done]
 ) -> None:
     url = platform_database.url()
+    platform_database.upgrade("0003")
+    # The revision waits for this lock, however late the signal comes.
+    holder = platform_database.engine().connect()
+    holder.exec_driver_sql("lock table public.documents in access share mode")
     started = subprocess.Popen(
         [sys.executable, "-m", "mivaa_schema", "upgrade", "--url", url],
         stderr=subprocess.PIPE, text=True,
@@ -196,6 +200,7 @@ def test_ctrl_c_is_one_line_and_the_same_command_continues(
             lines.append(line)
             if "0003 -> 0004" in line:
                 started.send_signal(signal.SIGINT)
+    holder.close()
     assert started.returncode == 130
     assert "Traceback" not in "".join(lines)
     assert lines[-1].startswith("Stopped. Revisions that were completed stay")
